@@ -1,0 +1,1 @@
+"""Pure: values in, values out. No Spark, no clock, no network, no environment."""

@@ -1,0 +1,16 @@
+"""Fixtures that all tests share: one Spark session a run."""
+
+from collections.abc import Iterator
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pipeline.tables.session import local_session
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """One local session with Delta for the whole run: starting it is the dearest thing here."""
+    session = local_session("tests")
+    yield session
+    session.stop()
