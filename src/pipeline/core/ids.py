@@ -1,0 +1,87 @@
+"""Message ids and entity hashes: pure functions of a keyed secret that never rotates.
+
+A message id is shaped as a ULID, since Customer.io deduplicates on ULIDs where it does at all
+(https://docs.customer.io/integrations/api/cdp/). Its 48 bits of time hold the source's commit
+version, so that ids sort as commits do; the other 80 bits are the first of AES(key, digest),
+where the digest is 128 bits of SHA-256 over what identifies the call.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+ID_LENGTH = 26
+"""Characters of a ULID."""
+DIGEST_BYTES = 16
+ENTITY_HASH_BYTES = 16
+
+CROCKFORD = np.frombuffer(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ", dtype=np.uint8)
+_WORD = 64
+_DIGIT = 5
+
+Bytes2D = npt.NDArray[np.uint8]
+
+
+def derive(hashing_key: bytes, purpose: str) -> bytes:
+    """A 32-byte key of its own for *purpose*, so that no two uses share one."""
+    return hashlib.blake2b(purpose.encode(), key=hashing_key, digest_size=32).digest()
+
+
+def message_ids(digests: bytes, versions: npt.NDArray[np.int64], hashing_key: bytes) -> Bytes2D:
+    """Ids as an (n, 26) array of ASCII, from n digests of 16 bytes and n commit versions.
+
+    One AES call over the whole buffer and 26 shifts: no loop over messages. ECB is right here and
+    nowhere else: each block is a hash of its own, and what is wanted is a keyed permutation.
+    """
+    count = len(versions)
+    if len(digests) != count * DIGEST_BYTES:
+        raise ValueError(f"{len(digests)} bytes of digests for {count} messages")
+    cipher = Cipher(algorithms.AES(derive(hashing_key, "message-id")), modes.ECB())  # noqa: S305
+    keyed = np.frombuffer(cipher.encryptor().update(digests), dtype=np.uint8).reshape(count, 16)
+    random_high = keyed[:, :2].copy().view(">u2").ravel().astype(np.uint64)
+    low = keyed[:, 2:10].copy().view(">u8").ravel().astype(np.uint64)
+    high = (versions.astype(np.uint64) << np.uint64(16)) | random_high
+    out = np.empty((count, ID_LENGTH), dtype=np.uint8)
+    for place in range(ID_LENGTH):
+        shift = _DIGIT * (ID_LENGTH - 1 - place)
+        out[:, place] = CROCKFORD[_digit(high, low, shift)]
+    return out
+
+
+def _digit(
+    high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64], shift: int
+) -> npt.NDArray[np.uint64]:
+    """Five bits of the 128-bit numbers (high, low), *shift* bits from the right."""
+    mask = np.uint64(31)
+    if shift >= _WORD:
+        return (high >> np.uint64(shift - _WORD)) & mask
+    right = low >> np.uint64(shift)
+    if shift + _DIGIT > _WORD:
+        right = right | (high << np.uint64(_WORD - shift))
+    return right & mask
+
+
+def id_text(ids: Bytes2D) -> list[str]:
+    """The (n, 26) array as n strings."""
+    text = ids.tobytes().decode("ascii")
+    return [text[i : i + ID_LENGTH] for i in range(0, len(text), ID_LENGTH)]
+
+
+def entity_hash(entity: str, hashing_key: bytes) -> bytes:
+    """16 bytes of keyed BLAKE2b: finds a person for who has the key, and for nobody else."""
+    return hashlib.blake2b(
+        entity.encode(), key=derive(hashing_key, "entity"), digest_size=ENTITY_HASH_BYTES
+    ).digest()
+
+
+def entity_hashes(entities: Iterable[str], hashing_key: bytes) -> list[bytes]:
+    """As `entity_hash` for many; 0.5 microseconds each."""
+    key = derive(hashing_key, "entity")
+    blake2b = hashlib.blake2b
+    return [
+        blake2b(entity.encode(), key=key, digest_size=ENTITY_HASH_BYTES).digest()
+        for entity in entities
+    ]

@@ -1,0 +1,251 @@
+"""The pipeline's own tables: every column with its type and what it means.
+
+One place for Spark's DDL, Arrow's schema and the column comments. A change of a stored format
+raises `FORMAT_VERSION` and comes with a migration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+FORMAT_VERSION: Final = 1
+FORMAT_PROPERTY: Final = "pipeline.format"
+"""Table property that holds the format version."""
+
+ARROW: Final[Mapping[str, pa.DataType]] = {
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "bigint": pa.int64(),
+    "int": pa.int32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column: name, Spark type, meaning."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table: columns in order, partitioning with its reason in the comment."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    partitioned_by: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ddl(self) -> str:
+        """Spark's schema string."""
+        return ", ".join(f"`{c.name}` {c.type}" for c in self.columns)
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The same for Arrow."""
+        return pa.schema([pa.field(c.name, ARROW[c.type]) for c in self.columns])
+
+
+def _columns(*triples: tuple[str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(name=n, type=t, comment=c) for n, t, c in triples)
+
+
+_MESSAGE: Final = (
+    ("message_id", "string", "Id of the message, shaped as a ULID; the same at every attempt"),
+    ("feed", "string", "Feed that the message comes from"),
+    ("source_version", "bigint", "Commit version of the source table"),
+    ("call_number", "int", "Which of the calls that its change became, from 0"),
+    ("call_type", "string", "identify, track, page, screen, group or alias"),
+    ("event", "string", "Name of the event, for track calls"),
+    ("entity_hash", "binary", "Keyed BLAKE2b of the person or object that the call is about"),
+    ("number", "int", "Outcomes of a message are numbered upwards; the highest one holds"),
+    ("attempts", "int", "Counted attempts to send it; what was the destination's fault is not"),
+    ("position", "bigint", "Feed order within the commit that queued the message"),
+)
+_FAILURE: Final = (
+    ("stage", "string", "Where it stopped: map, validate, size, destination, retry, command"),
+    ("reason", "string", "Short code of the reason"),
+    ("detail", "string", "Field or the server's words, scrubbed and capped"),
+    ("next_attempt_at", "timestamp", "Queued: not before this; null waits behind its entity"),
+    ("payload", "binary", "Sealed call, AES-256-GCM; only where the message was not accepted"),
+    ("payload_key_id", "string", "Id of the key that the payload is encrypted with"),
+)
+
+OUTCOMES: Final = Table(
+    name="outcomes",
+    comment=(
+        "What became of each message and of each request: appended by deliver and drain, the one "
+        "atomic point of the pipeline. Partitioned by kind: a reader of the few that wait, died or "
+        "failed never opens the files of the many that were accepted."
+    ),
+    columns=_columns(
+        (
+            "kind",
+            "string",
+            "accepted, queued, dead, skipped, cancelled: a message; request; task: a slice's part",
+        ),
+        *_MESSAGE,
+        *_FAILURE,
+        ("request_id", "string", "Request that decided; a request's own id"),
+        ("command_id", "string", "Operator's command that this row carries out"),
+        ("committed_at", "timestamp", "When the change was committed in the source"),
+        ("recorded_at", "timestamp", "When the outcome was known"),
+        ("job", "string", "deliver or drain"),
+        ("slice", "bigint", "Lease epoch x 2^32 + counter: the append that this row came with"),
+        ("endpoint", "string", "Request: path of the API"),
+        ("status", "int", "Request: HTTP status; null when no answer came"),
+        ("duration_ms", "double", "Request: milliseconds until the answer"),
+        ("bytes", "bigint", "Request: size of its body"),
+        ("calls", "int", "Request: calls in it. Task: messages given to it"),
+        ("unsent", "int", "Task: messages left unsent, which have no row"),
+        ("circuit", "string", "Task: state of the circuit breaker at its end"),
+        ("answer", "string", "Request: the server's words when it failed, scrubbed and capped"),
+    ),
+    partitioned_by=("kind",),
+    properties={
+        "delta.enableChangeDataFeed": "true",
+        "delta.appendOnly": "false",
+        "delta.autoOptimize.optimizeWrite": "false",
+        "delta.dataSkippingStatsColumns": (
+            "message_id,feed,source_version,number,next_attempt_at,recorded_at,job,slice"
+        ),
+    },
+)
+
+RETRY_QUEUE: Final = Table(
+    name="retry_queue",
+    comment=(
+        "Messages that wait: a fold of outcomes up to the position in its one row of kind "
+        "position. Written by drain alone, one commit a tick."
+    ),
+    columns=_columns(
+        ("kind", "string", "message; position: how far outcomes were taken in; erased: a mark"),
+        *_MESSAGE,
+        *_FAILURE,
+        ("queued_version", "bigint", "Commit of outcomes that queued it: first key of the order"),
+        ("committed_at", "timestamp", "When the change was committed in the source"),
+        ("queued_at", "timestamp", "When it was first queued"),
+        ("outcomes_position", "bigint", "Position: last commit of outcomes that was taken in"),
+        ("commands_position", "bigint", "Position: last commit of commands that was applied"),
+        ("marked_at", "timestamp", "Erased: when the mark was set"),
+    ),
+    partitioned_by=("kind",),
+    properties={
+        "delta.dataSkippingStatsColumns": (
+            "message_id,entity_hash,next_attempt_at,queued_version,position"
+        ),
+    },
+)
+
+BOOKS: Final = Table(
+    name="books",
+    comment="Changes counted at read: one row a feed and version counts, appended by deliver.",
+    columns=_columns(
+        ("feed", "string", "Feed"),
+        ("table_id", "string", "Delta's id of the source table"),
+        ("source_version", "bigint", "Commit version of the source table"),
+        ("origin", "string", "start, pinned (a snapshot was chosen), snapshot (its rows), commit"),
+        ("changes", "bigint", "Net changes of that version"),
+        ("deletes", "bigint", "Deletes among them"),
+        ("messages", "bigint", "Messages that the changes become; each ends in the ledger"),
+        ("committed_at", "timestamp", "When the version was committed"),
+        ("booked_at", "timestamp", "When it was read"),
+    ),
+)
+
+COMMANDS: Final = Table(
+    name="commands",
+    comment="Wishes of operators and what became of them; applied by the table's writer.",
+    columns=_columns(
+        ("command_id", "string", "Id of the wish; its results carry the same"),
+        ("entry", "string", "wish or result"),
+        ("verb", "string", "retry, discard, replay, erase, re-encrypt, release"),
+        ("feed", "string", "Feed that it is about, if one"),
+        ("message_id", "string", "Message that it is about, if one"),
+        ("entity_hash", "binary", "Person that it is about, if one"),
+        ("source_version", "bigint", "Release: up to which version of the source"),
+        ("argument", "string", "Further words of the wish, JSON, nothing personal"),
+        ("status", "string", "Result: applied, refused"),
+        ("detail", "string", "Result: what was done, or why not"),
+        ("requested_by", "string", "Who asked"),
+        ("recorded_at", "timestamp", "When"),
+    ),
+    properties={"delta.enableChangeDataFeed": "true"},
+)
+
+LEASES: Final = Table(
+    name="leases",
+    comment="Who may write as which job: claims, challenges, answers and releases, appended.",
+    columns=_columns(
+        ("name", "string", "Lease: deliver/<feed> or drain"),
+        ("entry", "string", "claim, challenge, answer, release"),
+        ("epoch", "bigint", "Each claim takes the next one"),
+        ("holder", "string", "Host, process and start of who wrote the row"),
+        ("recorded_at", "timestamp", "When; for people, nothing is decided by it"),
+    ),
+    properties={"delta.enableChangeDataFeed": "true"},
+)
+
+STREAM_PROGRESS: Final = Table(
+    name="stream_progress",
+    comment="One progress report of a streaming query.",
+    columns=_columns(
+        ("query", "string", "Name of the query"),
+        ("run_id", "string", "Run of the query"),
+        ("batch_id", "bigint", "Micro-batch"),
+        ("input_rows", "bigint", "Rows read"),
+        ("duration_ms", "bigint", "Milliseconds of the trigger"),
+        ("progress", "string", "Spark's report, JSON"),
+        ("recorded_at", "timestamp", "When"),
+    ),
+)
+
+ALERTS: Final = Table(
+    name="alerts",
+    comment="Anomalies that were found.",
+    columns=_columns(
+        ("alert", "string", "Dotted name of the alert"),
+        ("severity", "string", "info, warning, critical"),
+        ("feed", "string", "Feed, if it is about one"),
+        ("metric", "string", "What was measured"),
+        ("value", "double", "What was found"),
+        ("expected", "string", "What was expected"),
+        ("detail", "string", "In words, nothing personal"),
+        ("recorded_at", "timestamp", "When"),
+    ),
+)
+
+AUDIT_LOG: Final = Table(
+    name="audit_log",
+    comment="Who used a key, erased, replayed, changed settings: one hash chain a writer.",
+    columns=_columns(
+        ("writer", "string", "Whose chain"),
+        ("sequence", "bigint", "Place in the chain, from 0"),
+        ("action", "string", "Dotted name of what was done"),
+        ("who", "string", "Databricks user or local account"),
+        ("detail", "string", "JSON: counts, fingerprints, nothing personal"),
+        ("recorded_at", "timestamp", "When"),
+        ("previous_hash", "string", "Hash of the entry before"),
+        ("hash", "string", "Hash of this entry and the one before"),
+    ),
+)
+
+TABLES: Final = (
+    OUTCOMES,
+    RETRY_QUEUE,
+    BOOKS,
+    COMMANDS,
+    LEASES,
+    STREAM_PROGRESS,
+    ALERTS,
+    AUDIT_LOG,
+)

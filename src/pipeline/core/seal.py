@@ -1,0 +1,135 @@
+"""Seal drafts: give each its id, hash its entity, measure its bytes.
+
+A draft comes from Spark with 26 zeros where its id will stand, so that sealing is one copy of the
+column's buffer and one scatter into it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.ids import ID_LENGTH, entity_hashes, message_ids
+from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict, data, offsets
+
+ID_OFFSET: Final = len('{"messageId":"')
+"""Where in a body its id stands."""
+
+_VERDICTS: Final = {None: Verdict.PENDING, "dead": Verdict.DEAD, "skipped": Verdict.SKIPPED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealPolicy:
+    """What sealing needs beside the drafts."""
+
+    feed: str
+    envelope: bytes
+    """JSON object: the feed's constant `context` and `integrations`."""
+    hashing_key: bytes
+    call_bytes: int
+    """Bytes of a call at most: more is answered 200 and dropped, so it is refused here."""
+
+
+def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
+    """Drafts (`pipeline.core.draft`) of one task to messages, in the same order."""
+    drafts = drafts.combine_chunks()
+    count = drafts.num_rows
+    versions = drafts["source_version"].to_numpy()
+    ids = message_ids(_fixed_bytes(drafts["digest"]), versions, policy.hashing_key)
+    kinds = drafts["kind"].to_pylist() if drafts["kind"].null_count < count else [None] * count
+    verdict = np.array([_VERDICTS[kind] for kind in kinds], dtype=np.int8)
+    stage, reason, detail = (_strings(drafts[name]) for name in ("stage", "reason", "detail"))
+    mapped = np.array([name != "map" for name in stage], dtype=bool)
+    bodies = _splice(_large(drafts["body"]), ids, mapped)
+    _refuse_large(bodies, verdict, (stage, reason, detail), policy.call_bytes)
+    return Sealed(
+        ids=ids,
+        bodies=bodies,
+        entity_hashes=_hash_entities(drafts["entity"], policy.hashing_key),
+        feed=pa.array([policy.feed], pa.string()).take(pa.array(np.zeros(count, np.int32))),
+        source_version=_plain(drafts["source_version"]),
+        committed_at=_plain(drafts["committed_at"]),
+        call_number=_plain(drafts["call_number"]),
+        call_type=_plain(drafts["call_type"]),
+        event=_plain(drafts["event"]),
+        position=np.arange(count, dtype=np.int64),
+        number=np.ones(count, dtype=np.int32),
+        attempts=np.zeros(count, dtype=np.int32),
+        envelope=np.zeros(count, dtype=np.int32),
+        envelopes=(policy.envelope,),
+        verdict=verdict,
+        stage=stage,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _strings(column: pa.ChunkedArray) -> list[str | None]:
+    if column.null_count == len(column):
+        return [None] * len(column)
+    strings: list[str | None] = column.to_pylist()
+    return strings
+
+
+def _large(column: pa.ChunkedArray) -> pa.LargeBinaryArray:
+    return _plain(column.cast(pa.large_string()).cast(pa.large_binary()))
+
+
+def _fixed_bytes(column: pa.ChunkedArray) -> bytes:
+    """The digests' bytes, one after the other."""
+    array = _plain(column.cast(pa.large_binary()))
+    if array.null_count:
+        raise ValueError("a draft has no digest")
+    places = offsets(array)
+    return bytes(data(array)[int(places[0]) : int(places[-1])]) if len(array) else b""
+
+
+def _splice(
+    bodies: pa.LargeBinaryArray, ids: npt.NDArray[np.uint8], mapped: npt.NDArray[np.bool_]
+) -> pa.LargeBinaryArray:
+    """Put each id into its place, where there is a call to put it into."""
+    if len(bodies) == 0 or bodies.buffers()[2] is None:
+        return bodies
+    places = offsets(bodies)
+    text = np.frombuffer(bodies.buffers()[2], dtype=np.uint8).copy()
+    sendable = bodies.is_valid().to_numpy(zero_copy_only=False) & mapped
+    starts = places[:-1][sendable] + ID_OFFSET
+    text[starts[:, None] + np.arange(ID_LENGTH)] = ids[sendable]
+    return pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(),
+        len(bodies),
+        [bodies.buffers()[0], pa.py_buffer(places.copy()), pa.py_buffer(text)],
+    )
+
+
+def _refuse_large(
+    bodies: pa.LargeBinaryArray,
+    verdict: npt.NDArray[np.int8],
+    words: tuple[list[str | None], list[str | None], list[str | None]],
+    call_bytes: int,
+) -> None:
+    """Calls that the destination would drop in silence are dead letters of stage `size`."""
+    sizes = np.diff(offsets(bodies)) - 1  # the comma is not the call's
+    stage, reason, detail = words
+    for place in np.flatnonzero((sizes > call_bytes) & (verdict == Verdict.PENDING)).tolist():
+        verdict[place] = Verdict.DEAD
+        stage[place], reason[place] = "size", "call_too_large"
+        detail[place] = f"{int(sizes[place])} bytes, at most {call_bytes}"
+
+
+def _hash_entities(column: pa.ChunkedArray, hashing_key: bytes) -> list[bytes]:
+    """A keyed hash each, computed once for each distinct entity."""
+    encoded = pc.dictionary_encode(_plain(column))
+    hashes = np.array(
+        [*entity_hashes(encoded.dictionary.to_pylist(), hashing_key), NO_ENTITY], dtype=object
+    )
+    codes = encoded.indices.fill_null(len(hashes) - 1).to_numpy(zero_copy_only=False)
+    found: list[bytes] = hashes[codes].tolist()
+    return found

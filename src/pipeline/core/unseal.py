@@ -1,0 +1,64 @@
+"""Unseal queued messages: decrypt their calls, to be sent again as they were sealed."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core.cipher import Keyring, TamperedError, decrypt
+from pipeline.core.ids import ID_LENGTH
+from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict
+
+
+def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
+    """Rows of `retry_queue`, in sending order, to messages.
+
+    A payload that was changed is dead: nobody should wait behind it.
+
+    Raises:
+        KeyMissingError: an older key is missing; nothing is sent, nothing lost.
+    """
+    queued = queued.combine_chunks()
+    count = queued.num_rows
+    ids: list[str] = queued["message_id"].to_pylist()
+    bodies: list[bytes | None] = []
+    envelope_of: dict[bytes, int] = {}
+    envelope = np.zeros(count, dtype=np.int32)
+    verdict = np.zeros(count, dtype=np.int8)
+    stage: list[str | None] = [None] * count
+    reason: list[str | None] = [None] * count
+    detail: list[str | None] = [None] * count
+    payloads = zip(
+        ids, queued["payload_key_id"].to_pylist(), queued["payload"].to_pylist(), strict=True
+    )
+    for place, (message_id, key, payload) in enumerate(payloads):
+        try:
+            constant, call = decrypt(keys, key, message_id, payload)
+        except TamperedError as error:
+            verdict[place] = Verdict.DEAD
+            stage[place], reason[place], detail[place] = "retry", "tampered", str(error)
+            bodies.append(None)
+            continue
+        envelope[place] = envelope_of.setdefault(constant, len(envelope_of))
+        bodies.append(call + b",")
+    plain = {name: _plain(queued[name]) for name in _KEPT}
+    return Sealed(
+        ids=np.frombuffer("".join(ids).encode(), dtype=np.uint8).reshape(count, ID_LENGTH),
+        bodies=pa.array(bodies, pa.large_binary()),
+        entity_hashes=[hash_ or NO_ENTITY for hash_ in queued["entity_hash"].to_pylist()],
+        position=queued["position"].to_numpy(),
+        number=queued["number"].to_numpy() + np.int32(1),
+        attempts=queued["attempts"].to_numpy(),
+        envelope=envelope,
+        envelopes=tuple(envelope_of) or (b"{}",),
+        verdict=verdict,
+        stage=stage,
+        reason=reason,
+        detail=detail,
+        **plain,
+    )
+
+
+_KEPT = ("feed", "source_version", "committed_at", "call_number", "call_type", "event")
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()

@@ -1,0 +1,1 @@
+"""Send messages: an async client guarded by limits, Arrow batches in and out; no Spark."""

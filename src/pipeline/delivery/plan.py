@@ -1,0 +1,67 @@
+"""What a task needs to send its part of a slice. Travels to it by value."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pipeline.core.cipher import Keyring
+from pipeline.core.retry import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where to, and with which key."""
+
+    url: str
+    write_key: str = field(repr=False)
+    strict: bool
+    connect_timeout: timedelta
+    total_timeout: timedelta
+    gzip: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast, how many at once, and when to give up."""
+
+    rate: float
+    """Requests a second of this task."""
+    lanes: int
+    batch_bytes: int
+    quick_attempts: int
+    quick_initial: timedelta
+    quick_max: timedelta
+    breaker_failures: int
+    dead_share: float
+    dead_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barrier:
+    """What the driver read before the slice, at one pinned version of each table."""
+
+    read_at: float
+    """Seconds since the epoch."""
+    barred: frozenset[bytes] = frozenset()
+    """Entity hashes that have a message waiting."""
+    erased: frozenset[bytes] = frozenset()
+    """Entity hashes of people that were erased: their messages are cancelled."""
+    known: frozenset[bytes] = frozenset()
+    """Message ids of the slice's versions that have an outcome, 26 bytes each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One slice's sending, as each of its tasks sees it."""
+
+    job: str
+    slice: int
+    """Lease epoch x 2^32 + counter of the append that records it."""
+    target: Target
+    pace: Pace
+    barrier: Barrier
+    deadline: float
+    """Seconds since the epoch after which nothing of the slice is sent any more."""
+    retry: RetryPolicy
+    keys: Keyring
+    waive_ratio: bool = False
+    """An operator released the feed from a hold on the share of dead letters."""

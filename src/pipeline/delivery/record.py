@@ -1,0 +1,215 @@
+"""Record a task: its verdicts and requests as rows of `outcomes`."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.cipher import NONCE_BYTES, encrypt
+from pipeline.core.ids import ID_LENGTH
+from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
+from pipeline.core.records import OUTCOMES
+from pipeline.core.retry import exhausted, jitter, next_attempt_at
+from pipeline.core.scrub import scrub
+from pipeline.core.sealed import KINDS, NO_ENTITY, Verdict
+from pipeline.delivery.plan import Plan
+from pipeline.delivery.task import RequestRow, Task
+
+SCHEMA = OUTCOMES.arrow
+
+
+def record(task: Task, plan: Plan, circuit: str, now: datetime) -> pa.Table:
+    """Rows for all messages that have a verdict, for each request, and one for the task."""
+    return pa.concat_tables(
+        [_messages(task, plan, now), _requests(task, plan), _summary(task, plan, circuit, now)]
+    )
+
+
+def _messages(task: Task, plan: Plan, now: datetime) -> pa.Table:
+    sealed = task.sealed
+    _count_attempts(task, plan)
+    kept = np.flatnonzero((task.verdict != Verdict.PENDING) & (task.verdict != Verdict.KNOWN))
+    places = pa.array(kept)
+    count = len(kept)
+    ids = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(ID_LENGTH), count, [None, pa.py_buffer(sealed.ids[kept].tobytes())]
+    )
+    words = (
+        [
+            task.words.get(p) or (sealed.stage[p], sealed.reason[p], sealed.detail[p])
+            for p in kept.tolist()
+        ]
+        if _any_words(task)
+        else [(None, None, None)] * count
+    )
+    payloads, key_ids, due = _waiting(task, plan, kept, now)
+    requests = pa.array([r.request_id for r in task.requests], pa.string())
+    asked = pa.array(task.request[kept], mask=task.request[kept] < 0)
+    hashes = [
+        h if h != NO_ENTITY else None for h in (sealed.entity_hashes[p] for p in kept.tolist())
+    ]
+    return _table(
+        count,
+        kind=pa.array(KINDS, pa.string()).take(pa.array(task.verdict[kept])),
+        message_id=ids.cast(pa.binary()).cast(pa.string()),
+        feed=sealed.feed.take(places),
+        source_version=sealed.source_version.take(places),
+        call_number=sealed.call_number.take(places),
+        call_type=sealed.call_type.take(places),
+        event=sealed.event.take(places),
+        entity_hash=pa.array(hashes, pa.binary()),
+        number=pa.array(sealed.number[kept]),
+        attempts=pa.array(task.attempts[kept]),
+        position=pa.array(sealed.position[kept]),
+        stage=pa.array([w[0] for w in words], pa.string()),
+        reason=pa.array([w[1] for w in words], pa.string()),
+        detail=pa.array([w[2] for w in words], pa.string()),
+        next_attempt_at=pa.array(due, SCHEMA.field("next_attempt_at").type),
+        payload=pa.array(payloads, pa.binary()),
+        payload_key_id=pa.array(key_ids, pa.string()),
+        request_id=requests.take(asked),
+        committed_at=sealed.committed_at.take(places).cast(SCHEMA.field("committed_at").type),
+        recorded_at=_same(now, count, "recorded_at"),
+        job=_same(plan.job, count, "job"),
+        slice=_same(plan.slice, count, "slice"),
+    )
+
+
+def _any_words(task: Task) -> bool:
+    return bool(task.words) or any(reason is not None for reason in task.sealed.reason)
+
+
+def _count_attempts(task: Task, plan: Plan) -> None:
+    """A failure counts where most requests of the task were accepted: then it is the message's.
+
+    The last counted one makes a dead letter.
+    """
+    task.attempts[(task.verdict == Verdict.ACCEPTED) | (task.failed & _well(task, plan))] += 1
+    for place in np.flatnonzero(task.failed).tolist():
+        if exhausted(plan.retry, int(task.attempts[place])):
+            task.verdict[place] = Verdict.DEAD
+            _, reason, detail = task.words[place]
+            task.words[place] = ("retry", "attempts_exhausted", detail or reason)
+
+
+def _well(task: Task, plan: Plan) -> bool:
+    judged = [r for r in task.requests if isinstance(r.sent.outcome, Accepted | Retryable)]
+    accepted = sum(isinstance(r.sent.outcome, Accepted) for r in judged)
+    return accepted > plan.retry.counted_share * len(judged)
+
+
+def _waiting(
+    task: Task, plan: Plan, kept: np.ndarray[tuple[int], np.dtype[np.int64]], now: datetime
+) -> tuple[list[bytes | None], list[str | None], list[datetime | None]]:
+    """Encrypted payloads of what was not accepted, their key's id, and when to try again."""
+    count = len(kept)
+    payloads: list[bytes | None] = [None] * count
+    key_ids: list[str | None] = [None] * count
+    due: list[datetime | None] = [None] * count
+    sealed = task.sealed
+    verdict = task.verdict[kept]
+    not_accepted = (verdict != Verdict.ACCEPTED) & (verdict != Verdict.SKIPPED)
+    for row in np.flatnonzero(not_accepted).tolist():
+        place = int(kept[row])
+        message_id = sealed.ids[place].tobytes().decode()
+        call = sealed.bodies[place].as_py()
+        if call is not None:
+            payloads[row] = encrypt(
+                plan.keys,
+                message_id,
+                sealed.envelopes[int(sealed.envelope[place])],
+                call.removesuffix(b","),
+                os.urandom(NONCE_BYTES),
+            )
+            key_ids[row] = plan.keys.current
+        if task.failed[place] and task.verdict[place] == Verdict.QUEUED:
+            number = int(sealed.number[place])
+            due[row] = next_attempt_at(
+                plan.retry,
+                number,
+                now,
+                jitter=jitter(message_id, number),
+                retry_after=task.retry_after.get(place, timedelta()),
+            )
+    return payloads, key_ids, due
+
+
+def _requests(task: Task, plan: Plan) -> pa.Table:
+    rows = task.requests
+    return _table(
+        len(rows),
+        kind=_same("request", len(rows), "kind"),
+        request_id=pa.array([r.request_id for r in rows], pa.string()),
+        recorded_at=pa.array(
+            [datetime.fromtimestamp(r.sent.at, UTC) for r in rows],
+            SCHEMA.field("recorded_at").type,
+        ),
+        feed=_same(_feed(task), len(rows), "feed"),
+        job=_same(plan.job, len(rows), "job"),
+        slice=_same(plan.slice, len(rows), "slice"),
+        endpoint=pa.array([r.endpoint for r in rows], pa.string()),
+        status=pa.array([r.sent.status for r in rows], pa.int32()),
+        duration_ms=pa.array([round(r.sent.seconds * 1000, 3) for r in rows], pa.float64()),
+        bytes=pa.array([r.size for r in rows], pa.int64()),
+        calls=pa.array([r.calls for r in rows], pa.int32()),
+        reason=pa.array([_reason(r) for r in rows], pa.string()),
+        answer=pa.array([_answer(r) for r in rows], pa.string()),
+    )
+
+
+def _feed(task: Task) -> str | None:
+    """The feed, where the task has messages of one only."""
+    feeds = pc.unique(task.sealed.feed).to_pylist()
+    return feeds[0] if len(feeds) == 1 else None
+
+
+def _reason(row: RequestRow) -> str | None:
+    match row.sent.outcome:
+        case Accepted():
+            return None
+        case Retryable(reason=reason) | Rejected(reason=reason) | Held(reason=reason):
+            return reason
+
+
+def _answer(row: RequestRow) -> str | None:
+    match row.sent.outcome:
+        case Rejected(detail=detail):
+            return scrub(detail)
+        case Accepted() | Retryable() | Held():
+            return None
+
+
+def _summary(task: Task, plan: Plan, circuit: str, now: datetime) -> pa.Table:
+    """One row a task: proof that the append was not skipped, and what the driver goes on with."""
+    unsent = int(np.count_nonzero(task.verdict == Verdict.PENDING))
+    return _table(
+        1,
+        kind=_same("task", 1, "kind"),
+        feed=_same(_feed(task), 1, "feed"),
+        recorded_at=_same(now, 1, "recorded_at"),
+        job=_same(plan.job, 1, "job"),
+        slice=_same(plan.slice, 1, "slice"),
+        calls=_same(len(task.sealed), 1, "calls"),
+        unsent=_same(unsent, 1, "unsent"),
+        circuit=_same(circuit, 1, "circuit"),
+        reason=_same(task.hold, 1, "reason"),
+    )
+
+
+def _same(value: object, count: int, column: str) -> pa.Array:
+    return pa.repeat(pa.scalar(value, SCHEMA.field(column).type), count)
+
+
+def _table(count: int, **columns: pa.Array) -> pa.Table:
+    """A table of all columns of `outcomes`; those not given are null."""
+    return pa.table(
+        {
+            field.name: columns[field.name].cast(field.type)
+            if field.name in columns
+            else pa.nulls(count, field.type)
+            for field in SCHEMA
+        },
+        schema=SCHEMA,
+    )
