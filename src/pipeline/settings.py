@@ -1,0 +1,213 @@
+"""Read `conf/<target>.yml` into one frozen, validated object.
+
+Any value can be overridden by the environment: `PIPELINE__DESTINATION__BASE_URL`, with two
+underscores between levels. Secrets are not settings: see `pipeline.keys`.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pipeline.core.api.limits import Limits
+from pipeline.core.rate import RatePolicy
+from pipeline.core.retry import RetryPolicy
+from pipeline.core.wire import BASE_URLS
+
+ENV_PREFIX = "PIPELINE__"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names file, field and reason."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Destination(_Part):
+    """Where calls go, and how a request is made."""
+
+    region: Literal["us", "eu"] = "us"
+    base_url: str | None = None
+    """Overrides the region's own: for the sandbox, or a gateway. Without the path `/v1`."""
+    strict: bool = True
+    """`X-Strict-Mode: 1`: without it a wrong key looks like a success."""
+    connect_timeout: timedelta = timedelta(seconds=5)
+    total_timeout: timedelta = timedelta(seconds=30)
+    gzip: bool = False
+
+    @property
+    def url(self) -> str:
+        """The base URL in use."""
+        return (self.base_url or BASE_URLS[self.region]).rstrip("/")
+
+
+class QuickAttempts(_Part):
+    """The few attempts inside a slice, before a message goes to the retry queue."""
+
+    attempts: int = Field(default=3, ge=1)
+    wait_initial: timedelta = timedelta(milliseconds=200)
+    wait_max: timedelta = timedelta(seconds=5)
+    """Also the longest Retry-After that is waited for inside a slice."""
+
+
+class Breaker(_Part):
+    """When a task gives up on the destination, and how the driver probes it."""
+
+    failures: int = Field(default=5, ge=1)
+    """Requests that fail one after the other before the circuit opens."""
+    probe_initial: timedelta = timedelta(seconds=1)
+    probe_max: timedelta = timedelta(minutes=1)
+
+
+class Holds(_Part):
+    """When a feed waits rather than go on."""
+
+    dead_share: float = Field(default=0.2, gt=0, le=1)
+    """Of a slice's messages that cannot be mapped or validated, or that the destination
+    refuses: more than this is a wrong mapping, not bad rows."""
+    dead_count: int = Field(default=50, ge=1)
+    """Fewer than this never hold."""
+    outlast: timedelta = timedelta(minutes=10)
+    """With `--available-now`: how long a hold may last before the job exits with status 3."""
+
+
+class Delivery(_Part):
+    """How slices are cut and sent."""
+
+    site: Literal["tasks", "driver"] = "tasks"
+    """Send in Spark tasks, or in the process of foreachBatch where tasks have no network."""
+    tasks: int = Field(default=2, ge=1)
+    """Partitions of a slice: with site tasks, as many as there are cores."""
+    lanes: int = Field(default=8, ge=1)
+    """Requests in flight at once, a task."""
+    slice_rows: int = Field(default=200_000, ge=1)
+    """Changes of a slice at most, but that an entity is never cut in two."""
+    slice_deadline: timedelta = timedelta(seconds=60)
+    """T: a slice sends nothing later than this after its barrier was read."""
+    clock_tolerance: timedelta = timedelta(seconds=2)
+    quick: QuickAttempts = QuickAttempts()
+    breaker: Breaker = Breaker()
+    holds: Holds = Holds()
+
+
+class Lease(_Part):
+    """How jobs keep out of each other's way."""
+
+    poll: timedelta = timedelta(seconds=5)
+    """How often a holder looks for a challenge."""
+    answer_within: timedelta = timedelta(seconds=20)
+    """How long a challenger waits for the holder to answer."""
+
+
+class Tables(_Part):
+    """Where the pipeline's own tables and its checkpoints are."""
+
+    root: str | None = None
+    """A folder of Delta tables (local)."""
+    schema_name: str | None = None
+    """Unity Catalog schema, `catalog.schema` (Databricks)."""
+    checkpoints: str
+    """A folder, or a volume, for the streams' checkpoints."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.root is None) == (self.schema_name is None):
+            raise ValueError("give either root (a folder) or schema_name (catalog.schema)")
+        return self
+
+
+class Sources(_Part):
+    """Where the feeds and their source tables are."""
+
+    feeds: str = "conf/feeds"
+    """Folder of the feed files; relative to the working directory."""
+    root: str | None = None
+    """Folder that relative source tables are below (local)."""
+    max_files_per_trigger: int = Field(default=1000, ge=1)
+
+
+class Triggers(_Part):
+    """How often the streams look."""
+
+    deliver: timedelta = timedelta(seconds=1)
+    drain: timedelta = timedelta(seconds=2)
+    drain_rows: int = Field(default=100_000, ge=1)
+    """Messages that one tick of drain sends at most."""
+
+
+class Keys(_Part):
+    """Where the API key and the pipeline's two keys come from (never the keys themselves)."""
+
+    source: Literal["environment", "file", "scope"] = "environment"
+    """environment: PIPELINE_API_KEY, PIPELINE_ENCRYPTION_KEY, PIPELINE_HASHING_KEY;
+    file: a local file of mode 600 that `pipeline key init` makes; scope: Databricks secrets."""
+    file: str | None = None
+    scope: str | None = None
+
+
+class Settings(BaseSettings):
+    """All settings of one target."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__"
+    )
+
+    target: str
+    """Name of the target: the file's stem."""
+    destination: Destination = Destination()
+    limits: Limits = Limits()
+    rate: RatePolicy = RatePolicy()
+    delivery: Delivery = Delivery()
+    retry: RetryPolicy = RetryPolicy()
+    lease: Lease = Lease()
+    triggers: Triggers = Triggers()
+    sources: Sources = Sources()
+    tables: Tables
+    keys: Keys = Keys()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  not needed
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  not read
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises:
+        SettingsError: the file is missing, is no YAML mapping, or a field is wrong.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path}: there is no such settings file") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsError(
+            f"{path}: expected a mapping of settings, found {type(content).__name__}"
+        )
+    try:
+        return Settings(**{"target": path.stem, **content})
+    except ValidationError as error:
+        problems = "\n".join(
+            f"{path}: {'.'.join(map(str, p['loc'])) or 'file'}: {p['msg']} (found {p['input']!r})"
+            for p in error.errors()
+        )
+        raise SettingsError(problems) from error

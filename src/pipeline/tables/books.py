@@ -1,0 +1,144 @@
+"""The books: changes counted at read. One row a feed and version counts; a difference alerts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.core.fold import MESSAGE_KINDS
+from pipeline.core.records import ALERTS, BOOKS, OUTCOMES
+from pipeline.tables.layout import Layout
+from pipeline.tables.rows import append_rows
+
+START, PINNED, SNAPSHOT, COMMIT = "start", "pinned", "snapshot", "commit"
+"""Origins: a start without rows of its own, a snapshot that was chosen, its rows, a commit's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one version of a feed's source came to."""
+
+    source_version: int
+    origin: str
+    """start, pinned, snapshot or commit."""
+    changes: int
+    deletes: int
+    messages: int
+    committed_at: datetime | None
+
+
+def read_books(
+    spark: SparkSession, where: Layout, feed: str, first: int = 0, last: int | None = None
+) -> dict[tuple[int, str], Entry]:
+    """The entries of a feed, by version and origin; of two for one, the first that was booked."""
+    rows = where.place(BOOKS).read(spark).where(F.col("feed") == feed)
+    rows = rows.where(F.col("source_version") >= first)
+    if last is not None:
+        rows = rows.where(F.col("source_version") <= last)
+    entries: dict[tuple[int, str], Entry] = {}
+    for row in rows.orderBy("booked_at").collect():
+        entries.setdefault(
+            (row["source_version"], row["origin"]),
+            Entry(
+                source_version=row["source_version"],
+                origin=row["origin"],
+                changes=row["changes"],
+                deletes=row["deletes"],
+                messages=row["messages"],
+                committed_at=row["committed_at"],
+            ),
+        )
+    return entries
+
+
+def book(
+    spark: SparkSession, where: Layout, feed: str, table_id: str, entries: Sequence[Entry]
+) -> int:
+    """Book what is not booked yet; how many entries differ from the books, each an alert."""
+    if not entries:
+        return 0
+    versions = [entry.source_version for entry in entries]
+    known = read_books(spark, where, feed, min(versions), max(versions))
+    now = datetime.now(UTC)
+    new = [e for e in entries if (e.source_version, e.origin) not in known]
+    append_rows(
+        spark,
+        where,
+        BOOKS,
+        [
+            {
+                "feed": feed,
+                "table_id": table_id,
+                "source_version": e.source_version,
+                "origin": e.origin,
+                "changes": e.changes,
+                "deletes": e.deletes,
+                "messages": e.messages,
+                "committed_at": e.committed_at,
+                "booked_at": now,
+            }
+            for e in new
+        ],
+    )
+    differing = [
+        (e, old)
+        for e in entries
+        if (old := known.get((e.source_version, e.origin))) is not None
+        and (old.changes, old.messages) != (e.changes, e.messages)
+    ]
+    append_rows(
+        spark,
+        where,
+        ALERTS,
+        [
+            {
+                "alert": "books.differ",
+                "severity": "critical",
+                "feed": feed,
+                "metric": "messages",
+                "value": float(e.messages),
+                "expected": str(old.messages),
+                "detail": f"source version {e.source_version} counts differently when read again",
+                "recorded_at": now,
+            }
+            for e, old in differing
+        ],
+    )
+    return len(differing)
+
+
+def recorded(
+    spark: SparkSession, where: Layout, feed: str, first: int = 0, last: int | None = None
+) -> dict[int, int]:
+    """Messages of the feed that have an outcome, by source version."""
+    rows = (
+        where.place(OUTCOMES)
+        .read(spark)
+        .where(F.col("kind").isin(*MESSAGE_KINDS) & (F.col("feed") == feed))
+        .where(F.col("source_version") >= first)
+    )
+    if last is not None:
+        rows = rows.where(F.col("source_version") <= last)
+    counted = rows.groupBy("source_version").agg(F.countDistinct("message_id").alias("messages"))
+    return {row["source_version"]: row["messages"] for row in counted.collect()}
+
+
+def resume_after(spark: SparkSession, where: Layout, feed: str) -> int | None:
+    """The version after which a new checkpoint resumes: before the first that does not close.
+
+    None when nothing of the feed was ever booked.
+    """
+    entries = read_books(spark, where, feed)
+    if not entries:
+        return None
+    found = recorded(spark, where, feed)
+    unclosed = [
+        e.source_version
+        for e in entries.values()
+        if e.origin == COMMIT and found.get(e.source_version, 0) < e.messages
+    ]
+    if unclosed:
+        return min(unclosed) - 1
+    return max(e.source_version for e in entries.values())

@@ -1,0 +1,114 @@
+"""Wishes of operators, and what became of them. Appended; applied by the table's writer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.core.records import COMMANDS
+from pipeline.tables.layout import Layout
+from pipeline.tables.rows import append_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One command that was asked for."""
+
+    version: int
+    """Commit of `commands` that holds it."""
+    command_id: str
+    verb: str
+    feed: str | None
+    message_id: str | None
+    source_version: int | None
+
+
+def version(spark: SparkSession, where: Layout) -> int:
+    """Newest commit of `commands`."""
+    return where.place(COMMANDS).version(spark)
+
+
+def wishes(spark: SparkSession, where: Layout, after: int, upto: int) -> list[Wish]:
+    """Wishes of the commits after *after* up to *upto*, in their order."""
+    if upto <= after:
+        return []
+    rows = where.place(COMMANDS).changes(spark, after + 1, upto).where(F.col("entry") == "wish")
+    return [
+        Wish(
+            version=row["_commit_version"],
+            command_id=row["command_id"],
+            verb=row["verb"],
+            feed=row["feed"],
+            message_id=row["message_id"],
+            source_version=row["source_version"],
+        )
+        for row in rows.orderBy("_commit_version", "command_id").collect()
+    ]
+
+
+def released_upto(spark: SparkSession, where: Layout, feed: str) -> int | None:
+    """The source version up to which operators released holds of this feed."""
+    row = (
+        where.place(COMMANDS)
+        .read(spark)
+        .where((F.col("entry") == "wish") & (F.col("verb") == "release") & (F.col("feed") == feed))
+        .agg(F.max("source_version").alias("upto"))
+        .first()
+    )
+    return None if row is None else row["upto"]
+
+
+def wish(
+    spark: SparkSession,
+    where: Layout,
+    command_id: str,
+    verb: str,
+    *,
+    requested_by: str,
+    feed: str | None = None,
+    message_id: str | None = None,
+    source_version: int | None = None,
+) -> None:
+    """Ask for something."""
+    append_rows(
+        spark,
+        where,
+        COMMANDS,
+        [
+            {
+                "command_id": command_id,
+                "entry": "wish",
+                "verb": verb,
+                "feed": feed,
+                "message_id": message_id,
+                "source_version": source_version,
+                "requested_by": requested_by,
+                "recorded_at": datetime.now(UTC),
+            }
+        ],
+    )
+
+
+def results(spark: SparkSession, where: Layout, done: Sequence[tuple[Wish, str, str]]) -> None:
+    """Say what became of wishes: each with a status and a detail."""
+    now = datetime.now(UTC)
+    append_rows(
+        spark,
+        where,
+        COMMANDS,
+        [
+            {
+                "command_id": one.command_id,
+                "entry": "result",
+                "verb": one.verb,
+                "feed": one.feed,
+                "message_id": one.message_id,
+                "status": status,
+                "detail": detail,
+                "recorded_at": now,
+            }
+            for one, status, detail in done
+        ],
+    )

@@ -1,0 +1,62 @@
+"""The views over the tables: the same SQL on Databricks and in a local session."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pyspark.sql import SparkSession
+
+from pipeline.core.records import BOOKS, OUTCOMES, RETRY_QUEUE, TABLES
+from pipeline.tables.layout import Layout
+
+VIEWS: Final[Mapping[str, str]] = {
+    "ledger": f"""
+        SELECT message_id, max_by(struct(*), number) AS newest, max(number) AS outcomes
+        FROM {{{OUTCOMES.name}}}
+        WHERE kind IN ('accepted', 'queued', 'dead', 'skipped', 'cancelled')
+        GROUP BY message_id""",
+    "dead_letters": """
+        SELECT message_id, newest.feed, newest.source_version, newest.call_type, newest.event,
+               newest.entity_hash, newest.stage, newest.reason, newest.detail, newest.payload,
+               newest.payload_key_id, newest.attempts, newest.recorded_at
+        FROM ledger WHERE newest.kind = 'dead'""",
+    "request_log": f"""
+        SELECT request_id, job, feed, slice, endpoint, status, reason, duration_ms, bytes, calls,
+               answer, recorded_at
+        FROM {{{OUTCOMES.name}}} WHERE kind = 'request'""",
+    "queued_messages": f"""
+        SELECT message_id, feed, source_version, call_type, event, entity_hash, attempts, reason,
+               next_attempt_at, queued_at
+        FROM {{{RETRY_QUEUE.name}}} WHERE kind = 'message'""",
+    "reconciliation": f"""
+        SELECT b.feed, b.source_version, b.changes, b.messages,
+               coalesce(l.accepted, 0) AS accepted, coalesce(l.queued, 0) AS queued,
+               coalesce(l.dead, 0) AS dead, coalesce(l.skipped, 0) AS skipped,
+               coalesce(l.cancelled, 0) AS cancelled,
+               b.messages - coalesce(l.messages, 0) AS missing
+        FROM (SELECT feed, source_version, min_by(changes, booked_at) AS changes,
+                     min_by(messages, booked_at) AS messages
+              FROM {{{BOOKS.name}}} WHERE origin IN ('snapshot', 'commit')
+              GROUP BY feed, source_version) b
+        LEFT JOIN (SELECT newest.feed AS feed, newest.source_version AS source_version,
+                          count(*) AS messages,
+                          count_if(newest.kind = 'accepted') AS accepted,
+                          count_if(newest.kind = 'queued') AS queued,
+                          count_if(newest.kind = 'dead') AS dead,
+                          count_if(newest.kind = 'skipped') AS skipped,
+                          count_if(newest.kind = 'cancelled') AS cancelled
+                   FROM ledger GROUP BY newest.feed, newest.source_version) l
+        ON b.feed = l.feed AND b.source_version = l.source_version""",
+}
+"""Names to SQL; tables stand in braces, views under their own name, in an order that works."""
+
+
+def statements(where: Layout) -> dict[str, str]:
+    """The views' SQL with this target's tables in it."""
+    tables = {table.name: where.place(table).sql for table in TABLES}
+    return {name: sql.format(**tables) for name, sql in VIEWS.items()}
+
+
+def make_session_views(spark: SparkSession, where: Layout) -> None:
+    """Temporary views, for local tables that are paths."""
+    for name, sql in statements(where).items():
+        spark.sql(sql).createOrReplaceTempView(name)
