@@ -7,7 +7,7 @@ what was set, in the API's names.
 
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic_core import InitErrorDetails
 
 from pipeline.core.api.common import Boolean, Closed, FreeObject, Id, Named, Timestamp
@@ -15,6 +15,8 @@ from pipeline.core.api.context import Context
 from pipeline.core.api.limits import Limits
 from pipeline.core.api.traits import GroupTraits, Traits
 from pipeline.core.api.values import (
+    BYTES_PER_CHARACTER,
+    finite,
     over_bytes,
     parts,
     refusal,
@@ -44,20 +46,24 @@ class CallBase(Closed):
     def collect_refusals(
         self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
     ) -> None:
-        """Ids within their bytes, context within JSON."""
-        self.model_fields_set.update(self.always)
-        if self.user_id is not None:
-            over_bytes(self.user_id, limits.id_bytes, ("userId",), "an id", found)
-        if self.anonymous_id is not None:
-            over_bytes(self.anonymous_id, limits.id_bytes, ("anonymousId",), "an id", found)
+        """Somebody whom it is about, ids within their bytes, context within JSON."""
+        fields_set = self.__pydantic_fields_set__
+        if "type" not in fields_set or len(self.always) > 1:
+            fields_set.update(self.always)
+        user_id, anonymous_id = self.user_id, self.anonymous_id
+        if user_id is not None:
+            over_bytes(user_id, limits.id_bytes, ("userId",), "an id", found)
+        elif anonymous_id is None:
+            self.refuse_nobody(found)
+        if anonymous_id is not None:
+            over_bytes(anonymous_id, limits.id_bytes, ("anonymousId",), "an id", found)
         if self.context is not None:
             refuse_values(parts(self.context), ("context",), found, parsed=parsed)
 
-    def require_person(self, found: list[InitErrorDetails]) -> None:
-        """Refuse a call that is about nobody."""
-        if self.user_id is None and self.anonymous_id is None:
-            reason = "a call needs a userId or an anonymousId"
-            found.append(refusal("no_person", reason, ("userId",), None))
+    def refuse_nobody(self, found: list[InitErrorDetails]) -> None:
+        """Refuse a call without the id of a person, where it needs one."""
+        reason = "a call needs a userId or an anonymousId"
+        found.append(refusal("no_person", reason, ("userId",), None))
 
 
 class Identify(CallBase):
@@ -71,9 +77,8 @@ class Identify(CallBase):
     def collect_refusals(
         self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
     ) -> None:
-        """A person, and attributes within the limits."""
+        """Attributes within the limits."""
         super().collect_refusals(limits, found, parsed=parsed)
-        self.require_person(found)
         if self.traits is not None:
             attributes = parts(self.traits)
             refuse_attributes(attributes, ("traits",), limits, found)
@@ -90,23 +95,28 @@ class TrackBase(CallBase):
     method: ClassVar[str] = "track"
 
     type: Literal["track"] = "track"
-    event: str
+    event: Id
     group_id: Id | None = None
     """The group that did it, in place of a person."""
+    properties: BaseModel | FreeObject | None = None
 
     def collect_refusals(
         self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
     ) -> None:
-        """Somebody who did it: a person, or a group with its id within its bytes."""
+        """A group's id and the event's name within their bytes, properties within JSON."""
         super().collect_refusals(limits, found, parsed=parsed)
+        over_bytes(self.event, limits.event_name_bytes, ("event",), "an event's name", found)
         if self.group_id is not None:
             over_bytes(self.group_id, limits.id_bytes, ("groupId",), "an id", found)
-        elif self.user_id is None and self.anonymous_id is None:
-            self.require_person(found)
+        properties = self.properties
+        if properties is None:
+            return
+        values = parts(properties) if isinstance(properties, BaseModel) else properties
+        refuse_values(values, ("properties",), found, parsed=parsed)
 
-    def require_person(self, found: list[InitErrorDetails]) -> None:
+    def refuse_nobody(self, found: list[InitErrorDetails]) -> None:
         """Refuse an event that nobody did, neither a person nor a group."""
-        if self.event not in WITHOUT_PERSON:
+        if self.group_id is None and self.event not in WITHOUT_PERSON:
             reason = "a track call needs a userId, an anonymousId or a groupId"
             found.append(refusal("no_person", reason, ("userId",), None))
 
@@ -114,17 +124,22 @@ class TrackBase(CallBase):
 class Track(TrackBase):
     """Something happened: an event with a name of one's own."""
 
-    event: Id
     properties: FreeObject | None = None
 
-    def collect_refusals(
-        self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
-    ) -> None:
-        """A name within its bytes, properties within JSON."""
-        super().collect_refusals(limits, found, parsed=parsed)
-        over_bytes(self.event, limits.event_name_bytes, ("event",), "an event's name", found)
-        if self.properties is not None:
-            refuse_values(self.properties, ("properties",), found, parsed=parsed)
+    def plainly_fine(self, limits: Limits) -> bool:
+        """An event of a known person, without context, with short names and finite numbers."""
+        values = self.__dict__
+        user_id, properties = values["user_id"], values["properties"]
+        return (
+            user_id is not None
+            and len(user_id) * BYTES_PER_CHARACTER <= limits.id_bytes
+            and len(values["event"]) * BYTES_PER_CHARACTER <= limits.event_name_bytes
+            and values["anonymous_id"] is None
+            and values["group_id"] is None
+            and values["context"] is None
+            and (properties is None or finite(properties.values()))
+            and "type" in self.__pydantic_fields_set__
+        )
 
 
 class PageProperties(Named):
@@ -152,9 +167,8 @@ class Page(CallBase):
     def collect_refusals(
         self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
     ) -> None:
-        """A person, and properties within JSON."""
+        """Properties within JSON."""
         super().collect_refusals(limits, found, parsed=parsed)
-        self.require_person(found)
         if self.properties is not None:
             refuse_values(parts(self.properties), ("properties",), found, parsed=parsed)
 
@@ -173,9 +187,8 @@ class Screen(CallBase):
     def collect_refusals(
         self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
     ) -> None:
-        """A person, and properties within JSON."""
+        """Properties within JSON."""
         super().collect_refusals(limits, found, parsed=parsed)
-        self.require_person(found)
         if self.properties is not None:
             refuse_values(self.properties, ("properties",), found, parsed=parsed)
 
@@ -205,6 +218,9 @@ class Group(CallBase):
             path = ("traits", "relationshipAttributes")
             refuse_attributes(relationship, path, limits, found)
             refuse_values(relationship, path, found, parsed=parsed)
+
+    def refuse_nobody(self, found: list[InitErrorDetails]) -> None:
+        """Nothing: a group may be set without relating a person to it."""
 
 
 class Alias(CallBase):

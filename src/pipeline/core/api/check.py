@@ -72,7 +72,7 @@ def check_request(
     if "type" not in call:
         call["type"] = endpoint
         result = _check_bytes(_encoded(call), _widened(limits))
-        size = tuple(_over_size(body, limits.call_bytes, "a call"))
+        size = _over_size(body, limits.call_bytes, "a call")
         return (*size, *result) if isinstance(result, tuple) else size or result
     problem = Problem(
         stage="validate",
@@ -86,7 +86,7 @@ def check_request(
 
 
 def _check_bytes(body: bytes, limits: Limits) -> AnyCall | Problems:
-    size = tuple(_over_size(body, limits.call_bytes, "a call"))
+    size = _over_size(body, limits.call_bytes, "a call")
     try:
         call: AnyCall = _CALL.validate_json(body, by_name=False, context=limits)
         if isinstance(call, Track) and (event := EVENTS.get(call.event)) is not None:
@@ -152,16 +152,18 @@ def _explained(error: ValidationError, body: bytes, limits: Limits) -> Iterator[
         yield from explain(error, model)
 
 
-def _over_size(body: bytes, limit: int, what: str) -> Iterator[Problem]:
-    if len(body) > limit:
-        yield Problem(
-            stage="size",
-            field="",
-            reason=f"{what} of {len(body)} bytes is over the limit of {limit}",
-            found=f"{len(body)} bytes",
-            expected=f"at most {limit} bytes",
-            page=API,
-        )
+def _over_size(body: bytes, limit: int, what: str) -> Problems:
+    if len(body) <= limit:
+        return ()
+    problem = Problem(
+        stage="size",
+        field="",
+        reason=f"{what} of {len(body)} bytes is over the limit of {limit}",
+        found=f"{len(body)} bytes",
+        expected=f"at most {limit} bytes",
+        page=API,
+    )
+    return (problem,)
 
 
 def _not_json(error: Exception) -> Problem:
