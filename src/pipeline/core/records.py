@@ -141,7 +141,7 @@ RETRY_QUEUE: Final = Table(
     partitioned_by=("kind",),
     properties={
         "delta.dataSkippingStatsColumns": (
-            "message_id,entity_hash,next_attempt_at,queued_version,position"
+            "message_id,next_attempt_at,queued_version,position"
         ),
     },
 )

@@ -1,5 +1,6 @@
 """Post one request with aiohttp: an answer, or what the network said instead."""
 
+import errno
 import gzip
 from typing import Protocol, Self
 
@@ -64,9 +65,10 @@ class HttpTransport:
                 )
         except TimeoutError:
             return NoAnswer(reason="timeout")
-        except (ConnectionResetError, aiohttp.ServerDisconnectedError):
-            return NoAnswer(reason="reset")
         except aiohttp.ClientConnectorError:
             return NoAnswer(reason="connect")
-        except (aiohttp.ClientError, OSError):
-            return NoAnswer(reason="network")
+        except aiohttp.ServerDisconnectedError:
+            return NoAnswer(reason="reset")
+        except (aiohttp.ClientError, OSError) as error:
+            gone = getattr(error, "errno", None) in {errno.ECONNRESET, errno.EPIPE}
+            return NoAnswer(reason="reset" if gone else "network")

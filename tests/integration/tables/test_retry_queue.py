@@ -1,0 +1,134 @@
+"""The queue's MERGE against the pure fold, leases and their fence, on real Delta tables."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.core.fold import OutcomeRow, fold
+from pipeline.core.lease import txn_version
+from pipeline.core.records import OUTCOMES
+from pipeline.tables import leases, outcomes, retry_queue
+from pipeline.tables.layout import Layout, TablesError, check_tables, create_tables
+from pipeline.tables.rows import append_rows
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+KINDS = ("accepted", "queued", "dead", "skipped", "cancelled")
+
+
+@pytest.fixture
+def where(spark, tmp_path):
+    layout = Layout(root=str(tmp_path))
+    create_tables(spark, layout)
+    return layout
+
+
+def outcome(message, kind, number, entity=b"x" * 16, **more):
+    return {
+        "kind": kind,
+        "message_id": message,
+        "feed": "f",
+        "source_version": 1,
+        "number": number,
+        "attempts": 0,
+        "position": number,
+        "entity_hash": entity,
+        "recorded_at": NOW,
+        **more,
+    }
+
+
+def test_tables_are_made_once_and_checked(spark, where):
+    """Made again, nothing is made; another format is refused with what to do."""
+    assert create_tables(spark, where) == ()
+    check_tables(spark, where)
+    place = where.place(OUTCOMES)
+    spark.sql(f"ALTER TABLE {place.sql} SET TBLPROPERTIES ('pipeline.format' = '99')")
+    with pytest.raises(TablesError, match="its format is 99"):
+        check_tables(spark, where)
+    with pytest.raises(TablesError, match="pipeline tables create"):
+        check_tables(spark, Layout(root=str(where.root) + "/nowhere"))
+
+
+def test_the_merge_is_the_fold(spark, where):
+    """Random histories of a few messages: the table holds what the pure fold holds, in order."""
+    choose = random.Random(20261122)
+    numbers = dict.fromkeys("abcde", 0)
+    state_of: dict[str, str] = {}
+    history: list[OutcomeRow] = []
+    for _ in range(4):
+        for _ in range(choose.randrange(1, 4)):
+            rows = []
+            for message in choose.sample("abcde", choose.randrange(1, 5)):
+                kind = "queued" if state_of.get(message) != "queued" else choose.choice(KINDS)
+                numbers[message] += 1
+                state_of[message] = kind
+                rows.append(outcome(message, kind, numbers[message]))
+            append_rows(spark, where, OUTCOMES, rows)
+            version = outcomes.version(spark, where)
+            history += [
+                OutcomeRow(
+                    version=version,
+                    message_id=r["message_id"],
+                    kind=r["kind"],
+                    number=r["number"],
+                    entity_hash=r["entity_hash"],
+                    position=r["position"],
+                )
+                for r in rows
+            ]
+        state = retry_queue.pinned(spark, where)
+        retry_queue.take_in(spark, where, state, outcomes.version(spark, where), 0)
+        after = retry_queue.pinned(spark, where)
+        assert after.outcomes_position == outcomes.version(spark, where)
+        assert retry_queue.waiting_entities(spark, where, after) == fold({}, history)
+
+
+def test_whole_runs_of_due_heads_are_due(spark, where):
+    """An entity is sent when its head is due, with all that waits behind it; others are not."""
+    later = NOW + timedelta(hours=1)
+    append_rows(
+        spark,
+        where,
+        OUTCOMES,
+        [
+            outcome("a1", "queued", 1, b"a" * 16, next_attempt_at=NOW, position=0),
+            outcome("a2", "queued", 1, b"a" * 16, position=1),
+            outcome("b1", "queued", 1, b"b" * 16, next_attempt_at=later, position=2),
+            outcome("b2", "queued", 1, b"b" * 16, position=3),
+            outcome("c1", "accepted", 1, b"c" * 16, position=4),
+        ],
+    )
+    version = outcomes.version(spark, where)
+    retry_queue.take_in(spark, where, retry_queue.pinned(spark, where), version, 0)
+    state = retry_queue.pinned(spark, where)
+
+    def due(moment):
+        rows = retry_queue.due(spark, where, state, moment, 100)
+        return [] if rows is None else sorted(r["message_id"] for r in rows.collect())
+
+    assert due(NOW - timedelta(seconds=1)) == []
+    assert due(NOW) == ["a1", "a2"]
+    assert due(later) == ["a1", "a2", "b1", "b2"]
+
+
+def test_an_older_epoch_can_neither_claim_nor_append(spark, where):
+    """A holder that lives answers; one that doesn't is fenced off, and Delta skips its appends."""
+    first = leases.acquire(spark, where, "drain", "one", answer_within=0)
+
+    def answer(_seconds):
+        leases.check(spark, where, first)
+
+    with pytest.raises(leases.LeaseHeldError, match="one, which lives"):
+        leases.acquire(spark, where, "drain", "two", answer_within=1, sleep=answer)
+    second = leases.acquire(spark, where, "drain", "three", answer_within=0)
+    assert (second.epoch, second.taken_over) == (2, True)
+    rows = spark.createDataFrame([("accepted", "m")], "kind string, message_id string")
+    outcomes.append(where, rows, first.app, txn_version(first.epoch, 1))
+    assert where.place(OUTCOMES).read(spark).count() == 0
+    outcomes.append(where, rows, second.app, txn_version(second.epoch, 1))
+    assert where.place(OUTCOMES).read(spark).count() == 1
+    with pytest.raises(leases.LeaseLostError, match="taken over by three"):
+        leases.check(spark, where, first)
+    leases.release(spark, where, second)
+    assert not leases.acquire(spark, where, "drain", "four", answer_within=0).taken_over
