@@ -4,6 +4,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from pipeline.sandbox.read import ENDPOINTS
+
 Kind = Literal["status", "latency", "reset", "key_revoked", "timeout"]
 When = Literal["before", "after"]
 
@@ -59,6 +61,9 @@ class Failure(
             raise ValueError("kind latency needs `latency_ms`")
         if self.retry_after is not None and self.kind != "status":
             raise ValueError("`retry_after` belongs to kind status")
+        unknown = sorted(set(self.endpoints) - set(ENDPOINTS))
+        if unknown:
+            raise ValueError(f"`endpoints` has {', '.join(unknown)}: give {', '.join(ENDPOINTS)}")
 
 
 def parse_failure(body: bytes) -> Failure:

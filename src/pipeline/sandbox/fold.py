@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from pipeline.sandbox.schema import IS_EVENT
+
 # One upsert a row is three times faster here than to group first: ids are mostly new.
 _FOLD_MESSAGES = """
 INSERT INTO messages (message_id, arrivals, applied, first_seq)
@@ -12,13 +14,10 @@ ON CONFLICT (message_id) DO UPDATE SET
 """
 
 # Deleting or suppressing a person, or lifting it, does not make the person exist.
-_FOLD_PEOPLE = """
+_FOLD_PEOPLE = f"""
 INSERT INTO people (user_id, events, last_seq)
 SELECT user_id,
-  type IN ('page', 'screen') OR (type = 'track' AND event NOT IN (
-    'User Deleted', 'User Suppressed', 'User Unsuppressed', 'Device Created or Updated',
-    'Device Deleted', 'Object Deleted', 'Relationship Deleted', 'Report Delivery Event',
-    'Report Content Event')),
+  {IS_EVENT},
   CASE WHEN type = 'track' AND event IN ('User Deleted', 'User Suppressed', 'User Unsuppressed')
     THEN 0 ELSE seq END
 FROM arrivals

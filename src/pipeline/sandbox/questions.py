@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from pipeline.sandbox.receive import SANDBOX
+from pipeline.sandbox.schema import IS_EVENT
 from pipeline.sandbox.store import Store
 
 LIMIT: Final = 100
@@ -97,8 +98,7 @@ async def events(request: web.Request) -> web.Response:
     request.app[SANDBOX].store.index()
     return _page(
         request,
-        f"{_EVENTS} WHERE a.user_id = ? AND a.type IN ('track', 'page', 'screen')"
-        " AND a.dropped IS NULL ORDER BY a.seq",
+        f"{_EVENTS} WHERE a.user_id = ? AND {IS_EVENT} AND a.dropped IS NULL ORDER BY a.seq",
         (request.match_info["id"],),
     )
 

@@ -1,5 +1,6 @@
 """Find the calls in a request's body, without making more Python objects than needed. Pure."""
 
+import zlib
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -70,8 +71,20 @@ _decode_call = msgspec.json.Decoder(Call).decode
 _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def read(endpoint: str, body: bytes) -> Reading:
-    """The calls of a request to `/v1/<endpoint>`."""
+def read(endpoint: str, body: bytes, *, encoding: str = "", most: int = 0) -> Reading:
+    """The calls of a request to `/v1/<endpoint>`.
+
+    Args:
+        endpoint: One of `ENDPOINTS`.
+        body: The bytes that came.
+        encoding: `gzip` when they are compressed.
+        most: Bytes that a compressed body may become; 0 sets no bound.
+    """
+    if encoding == "gzip":
+        try:
+            body = _inflate(body, most)
+        except (zlib.error, EOFError) as error:
+            return Reading(endpoint=endpoint, body=body, error=f"malformed gzip: {error}")
     items: tuple[Item, ...]
     try:
         if not body.isascii():
@@ -86,6 +99,15 @@ def read(endpoint: str, body: bytes) -> Reading:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Reading(endpoint=endpoint, body=body, error=f"malformed JSON: {error}")
     return Reading(endpoint=endpoint, body=body, items=items)
+
+
+def _inflate(body: bytes, most: int) -> bytes:
+    # 16 makes zlib expect the gzip header.
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    inflated = inflater.decompress(body, most)
+    if not inflater.eof:
+        raise EOFError("it ends too early, or is too large")
+    return inflated
 
 
 def _items(body: bytes, raws: list[msgspec.Raw]) -> tuple[Item, ...]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.config import BODY_BYTES_MAX, SandboxConfig
 from pipeline.sandbox.failure import HOLD_MS, Failure
 from pipeline.sandbox.judge import OK, Terms, Verdict, judge
 from pipeline.sandbox.rate import RateWindow
@@ -66,7 +66,8 @@ async def receive(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text=f"no endpoint {endpoint}; there are {', '.join(ENDPOINTS)}")
     sandbox = request.app[SANDBOX]
     received_at, started = time.time(), time.monotonic()
-    reading = await _read(request, endpoint)
+    encoding = request.headers.get("Content-Encoding", "").lower()
+    reading = read(endpoint, await request.read(), encoding=encoding, most=BODY_BYTES_MAX)
     moment = Moment(now=started, endpoint=endpoint, calls=reading.calls if sandbox.plans else ())
     sandbox.plans, planned = strike(sandbox.plans, moment)
     failure = planned.failure if planned else None
@@ -96,14 +97,6 @@ async def receive(request: web.Request) -> web.Response:
         return web.Response()
     body = {"meta": {"errors": answer.errors}} if answer.errors else {}
     return web.json_response(body, status=int(answer.answer), headers=answer.headers)
-
-
-async def _read(request: web.Request, endpoint: str) -> Reading:
-    try:
-        body = await request.read()
-    except web.RequestPayloadError as error:
-        return Reading(endpoint=endpoint, body=b"", error=f"malformed body: {error}")
-    return read(endpoint, body)
 
 
 def _answer(

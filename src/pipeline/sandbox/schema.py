@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from pipeline.sandbox.validation import RESERVED
+
 PRAGMAS: Final = (
     # Bodies are large: fewer, larger pages write them faster.
     "PRAGMA page_size = 16384",
@@ -63,6 +65,10 @@ CREATE TABLE IF NOT EXISTS relationships (
 CREATE INDEX IF NOT EXISTS relationships_of_person ON relationships (user_id);
 CREATE TABLE IF NOT EXISTS folded (seq INTEGER NOT NULL);  -- arrivals up to here are folded
 """
+
+_RESERVED: Final = ", ".join(f"'{event}'" for event in sorted(RESERVED))
+IS_EVENT: Final = f"(type IN ('page', 'screen') OR (type = 'track' AND event NOT IN ({_RESERVED})))"
+"""Whether an arrival is an event of a person, rather than an operation."""
 
 # Made at the first question that needs one: kept up from the start they would slow each call.
 QUESTION_INDEXES: Final = """

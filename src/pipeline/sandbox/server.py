@@ -23,7 +23,11 @@ _SHUTDOWN_SECONDS: Final = 2.0
 
 
 def make_app(config: SandboxConfig) -> web.Application:
-    """The sandbox as an application; it opens its database when it starts."""
+    """The sandbox as an application; it opens its database when it starts.
+
+    Run it with `auto_decompress=False`: it reads compressed bodies itself, since the server would
+    break the connection where one is damaged.
+    """
     app = web.Application(client_max_size=BODY_BYTES_MAX)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
@@ -72,7 +76,12 @@ async def serve(config: SandboxConfig) -> None:
     # A batch makes thousands of short-lived tuples and no cycles: collect seldom.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
-    runner = web.AppRunner(make_app(config), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        make_app(config),
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, config.host, config.port).start()
