@@ -1,5 +1,7 @@
 """Packing messages into requests."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,7 +57,7 @@ def test_a_batch_ends_only_where_the_next_call_does_not_fit(sizes):
     """Greedy: moving the next batch's first call into the one before would break the limit."""
     limit = 120
     batches = list(pack(lane(sizes), ENVELOPES, limit))
-    for batch, following in zip(batches, batches[1:], strict=False):
+    for batch, following in pairwise(batches):
         places = [*batch.places.tolist(), int(following.places[0])]
         text = b"".join(b"x" * (sizes[p] - 1) + b"," for p in places)
         assert len(batch_request(text, b"{}").body) > limit
