@@ -29,13 +29,11 @@ Integrations = dict[str, Boolean]
 
 
 class CallBase(Closed):
-    """The fields that every call has, with the id of the person where it has one."""
+    """The fields that every call has."""
 
     always: ClassVar[tuple[str, ...]] = ("type",)
     """Fields that a model knows by itself and that are sent all the same."""
 
-    user_id: Id | None = None
-    anonymous_id: Id | None = None
     message_id: Id | None = None
     timestamp: Timestamp | None = None
     original_timestamp: Timestamp | None = None
@@ -46,19 +44,30 @@ class CallBase(Closed):
     def collect_refusals(
         self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
     ) -> None:
-        """Somebody whom it is about, ids within their bytes, context within JSON."""
-        fields_set = self.__pydantic_fields_set__
-        if "type" not in fields_set or len(self.always) > 1:
-            fields_set.update(self.always)
-        user_id, anonymous_id = self.user_id, self.anonymous_id
-        if user_id is not None:
-            over_bytes(user_id, limits.id_bytes, ("userId",), "an id", found)
-        elif anonymous_id is None:
-            self.refuse_nobody(found)
-        if anonymous_id is not None:
-            over_bytes(anonymous_id, limits.id_bytes, ("anonymousId",), "an id", found)
+        """Context within JSON."""
+        del limits  # of no matter to what all calls share
+        self.model_fields_set.update(self.always)
         if self.context is not None:
             refuse_values(parts(self.context), ("context",), found, parsed=parsed)
+
+
+class PersonCall(CallBase):
+    """A call about somebody, known by the one id or the other."""
+
+    user_id: Id | None = None
+    anonymous_id: Id | None = None
+
+    def collect_refusals(
+        self, limits: Limits, found: list[InitErrorDetails], *, parsed: bool
+    ) -> None:
+        """Somebody whom it is about, ids within their bytes."""
+        super().collect_refusals(limits, found, parsed=parsed)
+        if self.user_id is not None:
+            over_bytes(self.user_id, limits.id_bytes, ("userId",), "an id", found)
+        if self.anonymous_id is not None:
+            over_bytes(self.anonymous_id, limits.id_bytes, ("anonymousId",), "an id", found)
+        if self.user_id is None and self.anonymous_id is None:
+            self.refuse_nobody(found)
 
     def refuse_nobody(self, found: list[InitErrorDetails]) -> None:
         """Refuse a call without the id of a person, where it needs one."""
@@ -66,7 +75,7 @@ class CallBase(Closed):
         found.append(refusal("no_person", reason, ("userId",), None))
 
 
-class Identify(CallBase):
+class Identify(PersonCall):
     """Say who somebody is, and set or remove attributes."""
 
     method: ClassVar[str] = "identify"
@@ -89,7 +98,7 @@ WITHOUT_PERSON: Final = frozenset({"Report Delivery Event", "Report Content Even
 """Events that are about a message, not about somebody."""
 
 
-class TrackBase(CallBase):
+class TrackBase(PersonCall):
     """What a custom event and a documented one have in common."""
 
     method: ClassVar[str] = "track"
@@ -153,7 +162,7 @@ class PageProperties(Named):
     search: str | None = None
 
 
-class Page(CallBase):
+class Page(PersonCall):
     """Somebody looked at a page."""
 
     method: ClassVar[str] = "page"
@@ -173,7 +182,7 @@ class Page(CallBase):
             refuse_values(parts(self.properties), ("properties",), found, parsed=parsed)
 
 
-class Screen(CallBase):
+class Screen(PersonCall):
     """Somebody looked at a screen of an app."""
 
     method: ClassVar[str] = "screen"
@@ -193,7 +202,7 @@ class Screen(CallBase):
             refuse_values(self.properties, ("properties",), found, parsed=parsed)
 
 
-class Group(CallBase):
+class Group(PersonCall):
     """Set attributes of a group (an object), and relate a person to it when one is named."""
 
     method: ClassVar[str] = "group"
@@ -237,6 +246,7 @@ class Alias(CallBase):
     ) -> None:
         """Both ids within their bytes."""
         super().collect_refusals(limits, found, parsed=parsed)
+        over_bytes(self.user_id, limits.id_bytes, ("userId",), "an id", found)
         over_bytes(self.previous_id, limits.id_bytes, ("previousId",), "an id", found)
 
 

@@ -48,7 +48,11 @@ class Entry:
 def endpoints() -> tuple[Entry, ...]:
     """The seven endpoints."""
     common = set(common_fields())
-    return tuple(entry(model, model.__name__.lower(), "", common) for model in ENDPOINTS)
+    within = {field for field in common if "." in field.path}
+    return tuple(
+        entry(model, model.__name__.lower(), "", within if model is Batch else common)
+        for model in ENDPOINTS
+    )
 
 
 @cache
@@ -60,7 +64,7 @@ def events() -> tuple[Entry, ...]:
 
 @cache
 def common_fields() -> tuple[Field, ...]:
-    """What identify, track, page, screen, group and alias have in common, in its own order."""
+    """What identify, track, page and screen have in common."""
     others = [set(fields_of(model)) for model in (Track, Page, Screen)]
     return tuple(
         field for field in fields_of(Identify) if all(field in fields for fields in others)

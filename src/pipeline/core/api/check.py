@@ -49,7 +49,10 @@ def check(call: bytes | Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> A
 
 
 def check_line(line: bytes, limits: Limits = DEFAULT_LIMITS) -> Problems:
-    """The problems of one line of NDJSON, none when the API would take it. Never raises."""
+    """The problems of one line of NDJSON, none when the API would take it. Never raises.
+
+    A blank line is no call: it is refused like any other text that is not JSON.
+    """
     result = _check_bytes(line.strip(), limits)
     return result if isinstance(result, tuple) else ()
 
@@ -83,6 +86,18 @@ def check_request(
         page=API,
     )
     return (problem,)
+
+
+def over_size(size: int, limit: int, what: str = "a call") -> Problem:
+    """The problem of *size* bytes where *limit* are taken."""
+    return Problem(
+        stage="size",
+        field="",
+        reason=f"{what} of {size} bytes is over the limit of {limit}",
+        found=f"{size} bytes",
+        expected=f"at most {limit} bytes",
+        page=API,
+    )
 
 
 def _check_bytes(body: bytes, limits: Limits) -> AnyCall | Problems:
@@ -153,17 +168,7 @@ def _explained(error: ValidationError, body: bytes, limits: Limits) -> Iterator[
 
 
 def _over_size(body: bytes, limit: int, what: str) -> Problems:
-    if len(body) <= limit:
-        return ()
-    problem = Problem(
-        stage="size",
-        field="",
-        reason=f"{what} of {len(body)} bytes is over the limit of {limit}",
-        found=f"{len(body)} bytes",
-        expected=f"at most {limit} bytes",
-        page=API,
-    )
-    return (problem,)
+    return () if len(body) <= limit else (over_size(len(body), limit, what),)
 
 
 def _not_json(error: Exception) -> Problem:

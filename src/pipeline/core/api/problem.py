@@ -3,6 +3,7 @@
 A problem names types and sizes and never quotes a value: it may be logged and stored.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def path(place: Sequence[int | str]) -> str:
             case str() if SIMPLE_NAME.match(step):
                 text += f".{step}" if text else step
             case _:
-                text += f'["{step}"]'
+                text += f"[{json.dumps(step, ensure_ascii=False)}]"
     return text if len(text) <= FIELD_LENGTH_MAX else f"{text[:FIELD_LENGTH_MAX]}..."
 
 

@@ -42,6 +42,7 @@ class DeviceCreatedOrUpdated(ReservedEvent):
     event: Literal["Device Created or Updated"] = "Device Created or Updated"
     user_id: Id
     context: DeviceContext
+    properties: FreeObject | None = None
 
 
 class DeviceDeleted(ReservedEvent):
@@ -52,6 +53,7 @@ class DeviceDeleted(ReservedEvent):
     event: Literal["Device Deleted"] = "Device Deleted"
     user_id: Id
     context: DeviceContext
+    properties: FreeObject | None = None
 
 
 class UserDeleted(ReservedEvent):
