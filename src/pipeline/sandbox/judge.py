@@ -144,13 +144,14 @@ def _look(reading: Reading, item: Item, limits: Limits) -> tuple[tuple[str, ...]
     """Why a call is invalid, or what it does."""
     call, endpoint = item.call, reading.endpoint
     call_type = endpoint if call is None or endpoint != "batch" else call.type
-    if call is not None and call_type not in CHANGES_STATE and certainly_valid(endpoint, call):
+    certain = call is not None and certainly_valid(endpoint, call)
+    if certain and call_type not in CHANGES_STATE:
         return (), None
     try:
         decoded: Any = msgspec.json.decode(reading.raw(item))
     except (msgspec.DecodeError, RecursionError) as error:
         return (f"malformed JSON: {error}",), None
-    errors = find_errors(endpoint, decoded, alias_in_batch=limits.alias_in_batch)
+    errors = () if certain else find_errors(endpoint, decoded, alias_in_batch=limits.alias_in_batch)
     if errors or call is None:
         return errors or ("the call can not be read",), None
     return (), effect_of(str(call_type), decoded)
