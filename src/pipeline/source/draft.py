@@ -1,0 +1,166 @@
+"""Net changes to drafts: mapped, checked, in each entity's order, ready to be sealed."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.core.draft import NAMES
+from pipeline.core.feed_model import ObjectEntity, PersonEntity
+from pipeline.source.body import WITH_NULLS
+from pipeline.source.checked import CheckedFeed
+from pipeline.source.isolated import Isolated
+from pipeline.source.plan import (
+    BAD,
+    ID,
+    PASSED,
+    ROW_JSON,
+    TIME,
+    CallPlan,
+    Columns,
+    call_plans,
+    moment,
+)
+from pipeline.source.rules import blank
+from pipeline.source.view import (
+    COMMITTED_AT,
+    KEY,
+    OPERATION,
+    ORDINAL,
+    PREFIX,
+    VERSION,
+    open_changes,
+    with_before,
+)
+
+CALL: Final = f"{PREFIX}call"
+DIGEST_BYTES: Final = 16
+
+
+def drafts(
+    netted: DataFrame,
+    checked: CheckedFeed,
+    *,
+    partitions: int,
+    bucket: tuple[int, int] | None = None,
+    isolated: Isolated | None = None,
+) -> DataFrame:
+    """The drafts (`core.draft.COLUMNS`) of net changes, each entity in one partition, in order.
+
+    *bucket* (i, n) keeps the i-th of n parts of the entities. *isolated* are the rows that
+    `isolate.split` found: they become dead letters of stage `map`. The narrow columns are
+    shuffled, not the JSON.
+    """
+    narrow = narrowed(netted, checked, isolated)
+    place = F.coalesce(F.col(ID), F.col(KEY))
+    if bucket is not None:
+        part, parts = bucket
+        narrow = narrow.where(F.pmod(F.xxhash64(place), F.lit(parts)) == part)
+    ordered = narrow.repartition(partitions, place).sortWithinPartitions(
+        VERSION, *order_columns(checked), KEY, ORDINAL
+    )
+    return messages(ordered, checked)
+
+
+def narrowed(netted: DataFrame, checked: CheckedFeed, isolated: Isolated | None) -> DataFrame:
+    """Opened changes with what decides their place: the entity's id, filter, and bad rows."""
+    found = isolated.rows if isolated is not None else ()
+    bad = isolated.reason() if isolated is not None and found else F.lit(None).cast("string")
+    row_json = F.when(bad.isNotNull(), F.to_json("row", WITH_NULLS)) if found else bad
+    opened = open_changes(netted, checked.schema, bad.alias(BAD), row_json.alias(ROW_JSON))
+    passed = F.lit(True)
+    if checked.feed.filter is not None:
+        passed = F.coalesce(F.expr(checked.feed.filter), F.lit(False))
+    if found:
+        passed = F.when(F.col(BAD).isNotNull(), F.lit(False)).otherwise(passed)
+    opened = opened.withColumn(PASSED, passed)
+    id_ = F.expr(_entity_id(checked)).cast("string")
+    if checked.fallible:
+        id_ = F.when(F.col(PASSED), id_)
+    return opened.withColumn(ID, id_)
+
+
+def order_columns(checked: CheckedFeed) -> list[Column]:
+    """The feed's order within a commit; not evaluated for rows that are not sent."""
+    orders = [F.expr(text) for text in checked.feed.order_by]
+    return [F.when(F.col(PASSED), one) for one in orders] if checked.fallible else orders
+
+
+def messages(ordered: DataFrame, checked: CheckedFeed, *extra: str) -> DataFrame:
+    """Map what `narrowed` gave to drafts, row by row, in its order."""
+    groups = call_plans(checked)
+    plans = [plan for group in groups for plan in group]
+    time = moment(checked.feed, COMMITTED_AT)
+    if checked.feed.event_time is not None:
+        time = F.when(F.col(PASSED), time)
+    mapped = _add(ordered, {TIME: time}, *(plan.decide() for plan in plans))
+    mapped = with_before(mapped, checked.schema, _merged(plan.before() for plan in plans))
+    mapped = _add(mapped, *(plan.evaluate() for plan in plans))
+    mapped = _add(mapped, *(plan.finish() for plan in plans))
+    mapped, columns = _calls(mapped, groups)
+    all_columns = {
+        **columns,
+        "digest": _digest(checked, columns["call_number"]),
+        "source_version": F.col(VERSION),
+        "committed_at": F.col(COMMITTED_AT),
+        "entity": _entity(checked),
+    }
+    return mapped.select(*(all_columns[name].alias(name) for name in NAMES), *extra)
+
+
+def _calls(
+    mapped: DataFrame, groups: tuple[tuple[CallPlan, ...], ...]
+) -> tuple[DataFrame, Columns]:
+    """A row for each call of each change, and the columns that are the call's own."""
+    outputs = [[plan.output() for plan in group] for group in groups]
+    names = tuple(outputs[0][0])
+    if all(len(group) == 1 for group in groups):
+        return mapped, {name: _choose(groups, [one[0][name] for one in outputs]) for name in names}
+    arrays = [
+        F.array(*(F.struct(*(c.alias(n) for n, c in call.items())) for call in one))
+        for one in outputs
+    ]
+    exploded = mapped.withColumn(CALL, F.explode(_choose(groups, arrays)))
+    return exploded, {name: F.col(CALL).getField(name) for name in names}
+
+
+def _choose(groups: tuple[tuple[CallPlan, ...], ...], columns: list[Column]) -> Column:
+    """The column of the group that a row's operation belongs to."""
+    chosen = columns[-1]
+    for group, column in zip(groups[:-1], columns[:-1], strict=True):
+        chosen = F.when(group[0].applies(), column).otherwise(chosen)
+    return chosen
+
+
+def _merged(parts: Iterable[Columns]) -> Columns:
+    return {name: column for part in parts for name, column in part.items()}
+
+
+def _add(frame: DataFrame, *parts: Columns) -> DataFrame:
+    columns = _merged(parts)
+    return frame.withColumns(columns) if columns else frame
+
+
+def _entity_id(checked: CheckedFeed) -> str:
+    match checked.feed.entity:
+        case PersonEntity(person=text):
+            return text
+        case ObjectEntity(object=about):
+            return about.id
+
+
+def _entity(checked: CheckedFeed) -> Column:
+    match checked.feed.entity:
+        case PersonEntity():
+            prefix = "person:"
+        case ObjectEntity(object=about):
+            prefix = f"object:{about.type}:"
+    return F.when(~blank(F.col(ID)), F.concat(F.lit(prefix), F.col(ID)))
+
+
+def _digest(checked: CheckedFeed, call_number: Column) -> Column:
+    """Of all that identifies a message; the key is last, the only part that may hold any text."""
+    known = F.lit(f"{checked.feed.name}\n{checked.table_id}\n")
+    words = F.concat_ws("\n", VERSION, OPERATION, ORDINAL, call_number, KEY)
+    return F.unhex(F.substring(F.sha2(F.concat(known, words), 256), 1, 2 * DIGEST_BYTES))
