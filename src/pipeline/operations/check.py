@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, Final, TextIO
 
@@ -105,7 +106,7 @@ def length(source: BinaryIO) -> int | None:
 def writer(progress: Progress, out: TextIO, *, through_bar: bool) -> Callable[[str], object]:
     """How to write a line: above the bar when both share a terminal, else straight to *out*."""
     if through_bar:
-        return progress.console.out
+        return partial(progress.console.out, highlight=False)
     encoding = out.encoding or "utf-8"
 
     def write(text: str) -> None:

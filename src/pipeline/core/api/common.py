@@ -170,7 +170,8 @@ class Open(ApiModel):
     @model_validator(mode="after")
     def _forget_homonyms(self) -> Self:
         # A free name may be a field's name in Python: `user_agent` beside `userAgent`. pydantic
-        # then takes the field for set, and would send a null that nobody asked for.
+        # then takes the field for set, and would send a null that nobody asked for. A null
+        # that was asked for beside such a name is lost; traits, where it matters, have no aliases.
         extra = self.__pydantic_extra__
         if extra and not self._homonyms.isdisjoint(extra):
             for name in self._homonyms & extra.keys():

@@ -154,7 +154,7 @@ def path(place: Sequence[int | str]) -> str:
             case str() if SIMPLE_NAME.match(step):
                 text += f".{step}" if text else step
             case _:
-                text += f"[{json.dumps(step, ensure_ascii=False)}]"
+                text += f"[{json.dumps(step)}]"
     return text if len(text) <= FIELD_LENGTH_MAX else f"{text[:FIELD_LENGTH_MAX]}..."
 
 
