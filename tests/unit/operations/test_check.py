@@ -145,7 +145,7 @@ def peak(times: int) -> int:
 def test_memory_does_not_grow_with_the_number_of_lines() -> None:
     """Ten times the lines take no more memory."""
     peak(100)
-    assert peak(6_000) < 2 * peak(600)
+    assert peak(8_000) < 2 * peak(2_000)
 
 
 class Terminal(io.StringIO):
