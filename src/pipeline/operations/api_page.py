@@ -69,7 +69,7 @@ def vocabularies() -> Iterator[str]:
     yield "## Events\n"
     yield (
         "A track call may have any event name. These are documented: their properties have these"
-        " types, and take others beside them. What is required is so wherever its parent is there.\n"
+        " types, and take others beside them. A required one is so wherever its parent is there.\n"
     )
     for name, group in groupby(events(), lambda entry: entry.vocabulary):
         listed = list(group)
