@@ -1,0 +1,79 @@
+"""What upstream says it wrote is what Spark reads from the change feeds."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.demo.load import load
+from pipeline.demo.retail import shape
+from pipeline.demo.shop import FEEDS, HOUSEHOLDS, Shop, open_shop
+from pipeline.demo.upstream import DOWN, SCENES, Written, opening, overwrite
+from pipeline.source.feed_files import load_feeds
+from pipeline.source.net import net
+
+ROWS = 1000
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    """The retailer's data; nothing is written before a test has set a folder."""
+    return open_shop(Path("/nowhere"), shape(load(), ROWS))
+
+
+def at(shop: Shop, folder: Path) -> Shop:
+    return Shop(root=folder, retail=shop.retail, portions=shop.portions)
+
+
+def test_spark_reads_from_the_change_feeds_what_was_written(
+    spark: SparkSession, shop: Shop, tmp_path: Path
+) -> None:
+    """Every commit of every scene: as many net inserts, updates and deletes as the writer says."""
+    here = at(shop, tmp_path)
+    written = [
+        one for play in (opening, *(s.play for s in SCENES), DOWN.play) for one in play(here)
+    ]
+    feeds = {feed.name: feed for feed in load_feeds(Path("conf/feeds"))}
+
+    for table in FEEDS:
+        changes = (
+            spark.read.format("delta")
+            .option("readChangeFeed", True)
+            .option("startingVersion", 0)
+            .load(str(here.root / table))
+        )
+        found = net(changes, feeds[table]).groupBy("operation").count().collect()
+        assert {row["operation"]: row["count"] for row in found} == _sums(written, table)
+
+
+def test_an_overwrite_leaves_one_change_a_household(
+    spark: SparkSession, shop: Shop, tmp_path: Path
+) -> None:
+    """The writer records all rows as removed and added; the net effect is an update each."""
+    here = at(shop, tmp_path)
+    list(opening(here))
+    list(overwrite(here))
+    feed = next(feed for feed in load_feeds(Path("conf/feeds")) if feed.name == HOUSEHOLDS)
+    changes = (
+        spark.read.format("delta")
+        .option("readChangeFeed", True)
+        .option("startingVersion", 1)
+        .load(str(here.root / HOUSEHOLDS))
+    )
+
+    netted = net(changes, feed)
+
+    moved = netted.where("row.home_ownership <=> 'Renter (moved)'")
+    households = len(shop.retail.households)
+    assert netted.where(F.col("operation") == "update").count() == netted.count() == households
+    assert moved.count() == -(-households // 1000)
+
+
+def _sums(written: list[Written], table: str) -> dict[str, int]:
+    sums: Counter[str] = Counter()
+    for one in written:
+        if one.table == table and one.changes:
+            sums[one.operation] += one.changes
+    return dict(sums)
