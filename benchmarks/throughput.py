@@ -30,6 +30,7 @@ from pipeline.core.feed import parse_feed
 from pipeline.keys import Secrets
 from pipeline.settings import Settings
 from pipeline.source.check import check_feed
+from pipeline.source.locate import SourceTable
 from pipeline.streams.begin import begin
 from pipeline.streams.claim import claim
 from pipeline.streams.runtime import Runtime
@@ -149,7 +150,11 @@ def pipeline_and_spark(
     )
     runtime = Runtime(settings=settings, secrets=secrets)
     create_tables(spark, layout(settings))
-    checked = check_feed(spark, parse_feed(FEED.format(source=source), file="bench.yml"), settings)
+    checked = check_feed(
+        spark,
+        parse_feed(FEED.format(source=source), file="bench.yml"),
+        SourceTable(path=source),
+    )
     handler, stream = begin(spark, runtime, claim(spark, runtime, "deliver/orders"), checked)
     seconds: list[float] = []
     done = threading.Semaphore(0)
@@ -173,9 +178,7 @@ def pipeline_and_spark(
             seconds.clear()
             events(spark, number * count, count).write.format("delta").mode("append").save(source)
             while received(url) - before < count:
-                if not done.acquire(timeout=300):
-                    raise TimeoutError("no micro-batch within 300 seconds")
-                if query.exception() is not None:
+                if not done.acquire(timeout=1) and query.exception() is not None:
                     raise RuntimeError(str(query.exception()))
             ours.append(count / sum(seconds))
             alone.append(spark_alone(spark, source, number + 1, count))
@@ -224,7 +227,8 @@ def main() -> int:
         print(f"{name:<30} {figure:>12,.{0 if unit == 'events/s' else 2}f} {unit}")
     report = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "python": platform.python_version(),
         "command": " ".join(["python", *sys.argv]),
         "events": arguments.events,
         "rounds": {"pipeline": ours, "spark_alone": alone, "official_client": client},

@@ -40,8 +40,8 @@ def next_attempt_at(
     retry_after: timedelta = timedelta(),
 ) -> datetime:
     """When to try again after *failures* failures (at least 1); never before *retry_after*."""
-    doublings = min(failures - 1, 40)  # 2**40 times any wait is past any cap
-    backoff = min(policy.wait_initial * 2**doublings, policy.wait_max)
+    doublings = min(failures - 1, 40)  # 2 ** 40 times any wait is past any cap
+    backoff = min(policy.wait_initial * float(2**doublings), policy.wait_max)
     return now + max(backoff * jitter, policy.wait_min, retry_after)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from pipeline.core.records import Table
 from pipeline.tables.layout import Layout
@@ -20,8 +20,7 @@ def append_rows(
     where.place(table).append(frame(spark, table, arrow))
 
 
-def frame(spark: SparkSession, table: Table, rows: pa.Table) -> Any:
+def frame(spark: SparkSession, table: Table, rows: pa.Table) -> DataFrame:
     """The rows as a DataFrame of the table's own types."""
-    return spark.createDataFrame(rows).selectExpr(
-        *(f"CAST(`{c.name}` AS {c.type}) AS `{c.name}`" for c in table.columns)
-    )
+    made: DataFrame = spark.createDataFrame(rows)
+    return made.selectExpr(*(f"CAST(`{c.name}` AS {c.type}) AS `{c.name}`" for c in table.columns))

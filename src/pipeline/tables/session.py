@@ -1,6 +1,7 @@
 """Open the Spark session: the runtime's own on Databricks, an embedded one with Delta elsewhere."""
 
 import os
+import sys
 
 from pyspark.sql import SparkSession
 
@@ -23,6 +24,7 @@ def local_session(name: str, master: str = "local[2]", memory: str = "2g") -> Sp
     """
     from delta import configure_spark_with_delta_pip  # noqa: PLC0415  only local use has it
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers, too, need our packages
     builder = (
         SparkSession.builder.appName(name)
         .master(master)

@@ -1,0 +1,157 @@
+"""Close the books: for each feed and version, changes in the source = all states of the ledger.
+
+Three counts are held together: what `deliver` counted at read (books), what the ledger has
+(outcomes), and, while the source still has its versions, what the change feed has now.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from pipeline.core.feed import Feed
+from pipeline.core.fold import MESSAGE_KINDS
+from pipeline.settings import Settings
+from pipeline.source.errors import gone
+from pipeline.source.locate import locate
+from pipeline.source.readable import current_version
+from pipeline.source.recount import recount
+from pipeline.tables import books
+from pipeline.tables.layout import layout
+from pipeline.tables.views import make_session_views
+
+STATES: Final = MESSAGE_KINDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """One version that does not close."""
+
+    feed: str
+    source_version: int
+    expected: int
+    found: int
+    what: str
+    """`messages without an outcome`, `changes never read`, or `changes counted otherwise`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedBooks:
+    """The books of one feed, all versions together."""
+
+    feed: str
+    versions: int
+    changes: int
+    """Net changes counted at read."""
+    recounted: int | None
+    """The same counted again in the source; null where its versions are gone."""
+    messages: int
+    """What the changes become; more than changes where one becomes several calls."""
+    accepted: int
+    queued: int
+    dead: int
+    skipped: int
+    cancelled: int
+    missing: tuple[Missing, ...]
+
+    @property
+    def closes(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+
+def reconcile(
+    spark: SparkSession, settings: Settings, feeds: Iterable[Feed]
+) -> tuple[FeedBooks, ...]:
+    """The books of each feed, with what is missing."""
+    where = layout(settings)
+    make_session_views(spark, where)
+    rows = {
+        (row["feed"], row["source_version"]): row.asDict()
+        for row in spark.table("reconciliation").collect()
+    }
+    return tuple(
+        _feed_books(spark, settings, feed, {v: r for (f, v), r in rows.items() if f == feed.name})
+        for feed in feeds
+    )
+
+
+def _feed_books(
+    spark: SparkSession, settings: Settings, feed: Feed, rows: dict[int, dict[str, int]]
+) -> FeedBooks:
+    missing = [
+        Missing(
+            feed=feed.name,
+            source_version=version,
+            expected=row["messages"],
+            found=row["messages"] - row["missing"],
+            what="messages without an outcome",
+        )
+        for version, row in sorted(rows.items())
+        if row["missing"]
+    ]
+    again = _recount(spark, settings, feed)
+    if again is not None:
+        missing += _differences(feed.name, rows, again)
+    return FeedBooks(
+        feed=feed.name,
+        versions=len(rows),
+        changes=sum(row["changes"] for row in rows.values()),
+        recounted=None if again is None else sum(again.values()),
+        messages=sum(row["messages"] for row in rows.values()),
+        **{state: sum(row[state] for row in rows.values()) for state in STATES},
+        missing=tuple(missing),
+    )
+
+
+def _recount(spark: SparkSession, settings: Settings, feed: Feed) -> dict[int, int] | None:
+    """Net changes by version, counted in the source itself from the feed's start on."""
+    where = layout(settings)
+    entries = books.read_books(spark, where, feed.name)
+    pins = [e for e in entries.values() if e.origin in {books.START, books.PINNED}]
+    if not pins:
+        return {}
+    table = locate(feed.source, root=settings.sources.root, file=feed.file)
+    start = pins[0].source_version
+    newest = current_version(spark, table)
+    try:
+        counts = recount(spark, table, feed, start + 1, newest) if newest > start else ()
+        counted = {count.version: count.changes for count in counts}
+        if pins[0].origin == books.PINNED:
+            counted[start] = table.read(spark.read.option("versionAsOf", start)).count()
+    except PySparkException as error:
+        if gone(error):
+            return None
+        raise
+    return {version: changes for version, changes in counted.items() if changes}
+
+
+def _differences(
+    feed: str, rows: dict[int, dict[str, int]], again: dict[int, int]
+) -> list[Missing]:
+    found = []
+    for version in sorted(rows.keys() | again.keys()):
+        booked = rows.get(version, {}).get("changes", 0)
+        if booked != again.get(version, 0):
+            found.append(
+                Missing(
+                    feed=feed,
+                    source_version=version,
+                    expected=again.get(version, 0),
+                    found=booked,
+                    what="changes counted otherwise" if booked else "changes never read",
+                )
+            )
+    return found
+
+
+def as_json(found: Sequence[FeedBooks]) -> list[dict[str, object]]:
+    """The same as JSON values."""
+    return [{**asdict(one), "closes": one.closes} for one in found]
+
+
+def total(found: Sequence[FeedBooks]) -> dict[str, int]:
+    """Messages in each state, all feeds together."""
+    return {state: sum(int(getattr(one, state)) for one in found) for state in STATES}

@@ -1,0 +1,212 @@
+"""Deliver one feed: what a micro-batch of its source's change feed goes through.
+
+read -> net -> book -> guard -> slices -> (barrier, send, record, gate) -> checkpoint
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from pipeline.core.rate import adapt
+from pipeline.core.seal import SealPolicy, seal
+from pipeline.log import logger
+from pipeline.source.checked import CheckedFeed
+from pipeline.source.count import VersionCount, count_changes
+from pipeline.source.draft import drafts
+from pipeline.source.isolate import split
+from pipeline.source.isolated import Isolated
+from pipeline.source.net import net
+from pipeline.streams.claim import Claim
+from pipeline.streams.hold import DEADLINE, DESTINATION, Hold
+from pipeline.streams.runtime import Runtime
+from pipeline.streams.slice import Slice, read_barrier, send
+from pipeline.tables import books, commands, leases
+from pipeline.tables.outcomes import SliceResult
+
+JOB = "deliver"
+
+
+@contextmanager
+def _kept(netted: DataFrame, *, needed: bool) -> Iterator[None]:
+    """Source rows are kept, in memory or on disk, while more than one slice reads them.
+
+    Only source rows: a DataFrame that sends must be evaluated once, and never from a cache.
+    """
+    if needed:
+        netted.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield
+    finally:
+        if needed:
+            netted.unpersist()
+
+
+@dataclass(slots=True)
+class DeliverFeed:
+    """The foreachBatch of one feed. Carries its rate from slice to slice; all else is a value."""
+
+    runtime: Runtime
+    claim: Claim
+    checked: CheckedFeed
+    after_version: int
+    """Changes up to this version came otherwise (a snapshot), or are not wanted (start)."""
+    rate: float = field(default=0.0)
+
+    @property
+    def feed(self) -> str:
+        """Name of the feed."""
+        return self.checked.feed.name
+
+    def __call__(self, changes: DataFrame, batch_id: int) -> None:
+        """One micro-batch: rows of the change feed."""
+        later = changes.where(F.col("_commit_version") > self.after_version)
+        self.deliver(later, origin=books.COMMIT, batch=batch_id)
+
+    def deliver(self, changes: DataFrame, *, origin: str, batch: int) -> None:
+        """Send what *changes* mean, and leave only when every message has its outcome."""
+        spark = changes.sparkSession
+        log = logger(feed=self.feed, batch=batch)
+        delivery = self.runtime.settings.delivery
+        counted = count_changes(changes, self.checked.feed, partitions=delivery.tasks)
+        if not counted.versions:
+            return
+        self._book(spark, counted.versions, origin)
+        self._guard(spark, counted.versions)
+        netted = net(
+            changes,
+            self.checked.feed,
+            partitions=delivery.tasks,
+            unique_inserts=counted.unique_inserts,
+        )
+        slices = math.ceil(counted.changes / delivery.slice_rows)
+        log.info("batch.began", changes=counted.changes, slices=slices)
+        versions = (counted.versions[0].version, counted.versions[-1].version)
+        with _kept(netted, needed=slices > 1 and delivery.site == "tasks"):
+            isolated = split(netted, self.checked) if self.checked.fallible else None
+            for number in range(slices):
+                self._slice_until_done(spark, netted, isolated, (number, slices), versions)
+        log.info("batch.done", changes=counted.changes)
+
+    def _book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
+        entries = [
+            books.Entry(
+                source_version=version.version,
+                origin=origin,
+                changes=version.changes,
+                deletes=version.deletes,
+                messages=version.messages,
+                committed_at=version.committed_at,
+            )
+            for version in counted
+        ]
+        differing = books.book(spark, self.runtime.where, self.feed, self.checked.table_id, entries)
+        if differing:
+            logger(feed=self.feed).error("books.differ", versions=differing)
+
+    def _guard(self, spark: SparkSession, counted: tuple[VersionCount, ...]) -> None:
+        """Hold before a commit whose deletes are many and a large share, until it is confirmed."""
+        guard = self.checked.feed.delete_guard
+        struck = [
+            version.version
+            for version in counted
+            if version.deletes > guard.count and version.deletes > guard.share * version.changes
+        ]
+        if struck:
+            self._wait_for_release(spark, "delete_guard", max(struck))
+
+    def _slice_until_done(
+        self,
+        spark: SparkSession,
+        netted: DataFrame,
+        isolated: Isolated | None,
+        bucket: tuple[int, int],
+        versions: tuple[int, int],
+    ) -> None:
+        """Repeat a slice until nothing of it is unsent. Each repeat reads everything anew."""
+        waive = False
+        while True:
+            self.runtime.stop.pause(0)
+            barrier = read_barrier(spark, self.runtime.where, self.feed, versions)
+            rows = drafts(
+                netted,
+                self.checked,
+                partitions=self.runtime.settings.delivery.tasks,
+                bucket=bucket if bucket[1] > 1 else None,
+                isolated=isolated,
+            )
+            one = Slice(
+                job=JOB,
+                feed=self.feed,
+                rows=rows,
+                read=partial(seal, policy=self._seal_policy()),
+                rate=self._rate(),
+                waive_ratio=waive,
+            )
+            result = send(spark, self.runtime, self.claim, one, barrier)
+            self._learn(result)
+            if not result.unsent:
+                return
+            waive = self._hold(spark, result, versions[1]) or waive
+
+    def _seal_policy(self) -> SealPolicy:
+        return SealPolicy(
+            feed=self.feed,
+            envelope=self.checked.feed.envelope(),
+            hashing_key=self.runtime.secrets.hashing_key,
+            call_bytes=self.runtime.settings.limits.call_bytes,
+        )
+
+    def _rate(self) -> float:
+        return self.rate or self.runtime.top_rate(JOB)
+
+    def _learn(self, result: SliceResult) -> None:
+        """Carry the rate into the next slice."""
+        if result.requests:
+            policy = self.runtime.settings.rate
+            slow = result.slowest_median_ms > policy.slow_seconds * 1000
+            trouble = result.troubled > 0 or slow
+            top = self.runtime.top_rate(JOB)
+            self.rate = adapt(policy, self._rate(), top, trouble=trouble)
+
+    def _hold(self, spark: SparkSession, result: SliceResult, version: int) -> bool:
+        """Wait until the slice may be repeated; whether the ratio is waived from now on."""
+        reasons = set(result.holds) - {DEADLINE}
+        logger(feed=self.feed).warning(
+            "slice.held", unsent=result.unsent, reasons=sorted(result.holds)
+        )
+        if ratio := sorted(reasons - DESTINATION):
+            self._wait_for_release(spark, ratio[0], version)
+            return True
+        if reasons:
+            self._hold_for(spark, min(reasons)).wait_for_destination()
+        return False
+
+    def _wait_for_release(self, spark: SparkSession, reason: str, version: int) -> None:
+        where = self.runtime.where
+
+        def released() -> bool:
+            upto = commands.released_upto(spark, where, self.feed)
+            return upto is not None and upto >= version
+
+        if not released():
+            logger(feed=self.feed).warning(
+                "hold.needs_release",
+                reason=reason,
+                source_version=version,
+                command=f"pipeline hold release --feed {self.feed} --version {version}",
+            )
+            self._hold_for(spark, reason).wait_for(released)
+
+    def _hold_for(self, spark: SparkSession, reason: str) -> Hold:
+        return Hold(
+            runtime=self.runtime,
+            feed=self.feed,
+            reason=reason,
+            alive=partial(leases.check, spark, self.runtime.where, self.claim.held),
+        )

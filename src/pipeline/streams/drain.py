@@ -1,0 +1,119 @@
+"""Drain: one tick of the retry queue.
+
+    commands -> outcomes, outcomes -> queue (one commit), due runs -> send and record
+
+A message leaves the queue only because a later tick takes in the outcome that this one recorded:
+whatever instruction a kill hits, the next tick knows as much as this one did.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.core.rate import adapt
+from pipeline.core.unseal import unseal
+from pipeline.delivery.plan import Barrier
+from pipeline.delivery.probe import Probe
+from pipeline.log import logger
+from pipeline.streams.claim import Claim
+from pipeline.streams.hold import DEADLINE
+from pipeline.streams.obey import obey
+from pipeline.streams.runtime import Runtime, now
+from pipeline.streams.slice import Slice, send
+from pipeline.tables import commands, leases, outcomes, retry_queue
+
+JOB = "drain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What a tick did."""
+
+    sent: int
+    """Messages that were due."""
+    holds: bool
+    """The destination is ill: nothing is sent until a probe finds it well."""
+
+
+@dataclass(slots=True)
+class Drain:
+    """The foreachBatch of the retry queue. Carries its rate, and whether it probes."""
+
+    runtime: Runtime
+    claim: Claim
+    rate: float = field(default=0.0)
+    probe: Probe | None = field(default=None)
+    probe_at: float = field(default=0.0)
+    pause: float = field(default=0.0)
+
+    def __call__(self, _ticks: DataFrame, batch_id: int) -> None:
+        """A trigger of the rate source, whose rows say nothing."""
+        self.tick(_ticks.sparkSession, batch_id)
+
+    def tick(self, spark: SparkSession, number: int) -> Tick:
+        """Take in, then send what is due."""
+        where = self.runtime.where
+        leases.check(spark, where, self.claim.held)
+        state = retry_queue.pinned(spark, where)
+        wished = commands.version(spark, where)
+        if wished > state.commands_position:
+            wishes = commands.wishes(spark, where, state.commands_position, wished)
+            obey(spark, where, self.claim, wishes)
+        upto = outcomes.version(spark, where)
+        if upto > state.outcomes_position or wished > state.commands_position:
+            retry_queue.take_in(spark, where, state, upto, wished)
+            state = retry_queue.pinned(spark, where)
+        if self._ill():
+            return Tick(sent=0, holds=True)
+        return self._send_due(spark, state, number)
+
+    def _send_due(self, spark: SparkSession, state: retry_queue.QueueState, number: int) -> Tick:
+        limit = self.runtime.settings.triggers.drain_rows
+        read_at = now()
+        due = retry_queue.due(spark, self.runtime.where, state, datetime.now(UTC), limit)
+        if due is None:
+            return Tick(sent=0, holds=False)
+        partitions = self.runtime.settings.delivery.tasks
+        rows = due.repartition(partitions, F.col("entity_hash")).sortWithinPartitions(
+            "queued_version", "position"
+        )
+        top = self.runtime.top_rate(JOB)
+        one = Slice(
+            job=JOB,
+            feed=None,
+            rows=rows,
+            read=partial(unseal, keys=self.runtime.secrets.payload_keys),
+            rate=self.rate or top,
+            waive_ratio=True,  # one feed's bad rows must not park all the others'
+        )
+        result = send(spark, self.runtime, self.claim, one, Barrier(read_at=read_at))
+        trouble = result.troubled > 0
+        self.rate = adapt(self.runtime.settings.rate, one.rate, top, trouble=trouble)
+        logger(job=JOB).info("tick.sent", tick=number, messages=result.calls, unsent=result.unsent)
+        if set(result.holds) - {DEADLINE}:
+            self._fall_ill(result.holds)
+        return Tick(sent=result.calls - result.unsent, holds=self.probe is not None)
+
+    def _fall_ill(self, reasons: tuple[str, ...]) -> None:
+        logger(job=JOB).warning("hold.began", reasons=reasons)
+        self.probe = Probe(self.runtime.target)
+        self.pause = self.runtime.settings.delivery.breaker.probe_initial.total_seconds()
+        self.probe_at = now() + self.pause
+
+    def _ill(self) -> bool:
+        """Whether nothing may be sent yet; probes with growing pauses."""
+        if self.probe is None:
+            return False
+        if now() < self.probe_at:
+            return True
+        if self.probe.well():
+            logger(job=JOB).info("hold.ended")
+            self.probe = None
+            return False
+        longest = self.runtime.settings.delivery.breaker.probe_max.total_seconds()
+        self.pause = min(self.pause * 2, longest)
+        self.probe_at = now() + self.pause
+        return True

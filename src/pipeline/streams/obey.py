@@ -1,0 +1,96 @@
+"""Carry out commands about messages: each takes effect as a row in `outcomes`.
+
+Judged by the message's newest outcome, so that repeating a command after a crash does nothing:
+retry and discard only what is queued, replay only what is dead.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipeline.core.fold import MESSAGE_KINDS
+from pipeline.core.records import OUTCOMES
+from pipeline.log import logger
+from pipeline.streams.claim import Claim
+from pipeline.tables import commands, outcomes
+from pipeline.tables.layout import Layout
+
+FROM: Final = {"discard": "queued", "retry": "queued", "replay": "dead"}
+"""Verb to the kind of the newest outcome that it may be said of."""
+TO: Final = {"discard": "cancelled", "retry": "queued", "replay": "queued"}
+
+
+def obey(spark: SparkSession, where: Layout, claim: Claim, wishes: Sequence[commands.Wish]) -> None:
+    """Append what the wishes come to, in one commit, before the position of commands moves."""
+    about = [w for w in wishes if w.verb in FROM and w.message_id is not None]
+    if not about:
+        return
+    newest = _newest(spark, where, [str(w.message_id) for w in about])
+    kinds = {
+        row["message_id"]: row["kind"] for row in newest.select("message_id", "kind").collect()
+    }
+    done: list[tuple[commands.Wish, str, str]] = []
+    granted: dict[str, commands.Wish] = {}
+    for one in about:
+        kind = kinds.get(str(one.message_id))
+        if kind == FROM[one.verb]:
+            granted[str(one.message_id)] = one
+            kinds[str(one.message_id)] = TO[one.verb]
+            done.append((one, "applied", f"{kind} to {TO[one.verb]}"))
+        else:
+            done.append(
+                (one, "refused", f"{one.verb} is for {FROM[one.verb]} messages, this is {kind}")
+            )
+    if granted:
+        number = claim.next_number()
+        rows = _rows(spark, newest, granted, number)
+        outcomes.append(where, rows, claim.held.app, number)
+    commands.results(spark, where, done)
+    logger(job="drain").info("commands.applied", applied=len(granted), asked=len(about))
+
+
+def _newest(spark: SparkSession, where: Layout, ids: Sequence[str]) -> DataFrame:
+    """The newest outcome of each of these messages, at one pinned version."""
+    upto = outcomes.version(spark, where)
+    return (
+        where.place(OUTCOMES)
+        .read(spark, upto)
+        .where(F.col("kind").isin(*MESSAGE_KINDS) & F.col("message_id").isin(*ids))
+        .groupBy("message_id")
+        .agg(F.max_by(F.struct("*"), "number").alias("newest"))
+        .select("newest.*")
+    )
+
+
+def _rows(
+    spark: SparkSession, newest: DataFrame, granted: dict[str, commands.Wish], number: int
+) -> DataFrame:
+    """The rows that the wishes become. A replay starts its count of attempts anew."""
+    now = datetime.now(UTC)
+    wished = spark.createDataFrame(
+        [(m, w.verb, TO[w.verb], w.command_id) for m, w in granted.items()],
+        "message_id string, verb string, to string, by_command string",
+    )
+    stays = F.col("to") == "queued"
+    changed = {
+        "kind": F.col("to"),
+        "number": F.col("number") + 1,
+        "attempts": F.when(F.col("verb") == "replay", 0).otherwise(F.col("attempts")),
+        "stage": F.lit("command"),
+        "reason": F.col("verb"),
+        "detail": F.lit(None),
+        "next_attempt_at": F.when(stays, F.lit(now)),
+        "payload": F.when(stays, F.col("payload")),
+        "payload_key_id": F.when(stays, F.col("payload_key_id")),
+        "request_id": F.lit(None),
+        "command_id": F.col("by_command"),
+        "recorded_at": F.lit(now),
+        "job": F.lit("drain"),
+        "slice": F.lit(number),
+    }
+    return newest.join(F.broadcast(wished), "message_id").select(
+        *(changed.get(c.name, F.col(c.name)).cast(c.type).alias(c.name) for c in OUTCOMES.columns)
+    )

@@ -1,0 +1,195 @@
+"""Run a job: the whole of `deliver` or `drain`, from its settings to its exit status."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pipeline.core.feed import Feed, FeedError
+from pipeline.keys import load_keys
+from pipeline.log import logger
+from pipeline.settings import Settings
+from pipeline.source.check import check_feed
+from pipeline.source.checked import CheckedFeed
+from pipeline.source.feed_files import load_feeds
+from pipeline.source.locate import locate
+from pipeline.streams.begin import begin, checkpoint
+from pipeline.streams.claim import Claim, claim
+from pipeline.streams.drain import Drain
+from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
+from pipeline.streams.supervise import Guarded, Supervised, stopping_on_signals, supervise
+from pipeline.tables import leases
+from pipeline.tables.layout import check_tables, create_tables, layout
+
+OK, FAILED, HELD = 0, 1, 3
+DRAIN_CHECKPOINT = "drain"
+
+
+def run_deliver(
+    spark: SparkSession, settings: Settings, *, feeds: Iterable[str] = (), available_now: bool
+) -> int:
+    """Deliver all feeds, or those named; the exit status."""
+    secrets = load_keys(settings.keys)
+    _prepare(spark, settings)
+    wanted = set(feeds)
+    chosen = [
+        feed
+        for feed in load_feeds(Path(settings.sources.feeds))
+        if not wanted or feed.name in wanted
+    ]
+    if missing := wanted - {feed.name for feed in chosen}:
+        raise FeedError(
+            f"{settings.sources.feeds}: there is no feed named {', '.join(sorted(missing))}"
+        )
+    checked = [_check(spark, settings, feed) for feed in chosen]
+    runtime = Runtime(
+        settings=settings, secrets=secrets, streams=len(checked), available_now=available_now
+    )
+    with stopping_on_signals(runtime.stop):
+        return _with_claims(
+            spark,
+            runtime,
+            [f"deliver/{one.feed.name}" for one in checked],
+            lambda claims: [
+                Supervised(
+                    name=f"deliver/{one.feed.name}",
+                    start=partial(_start_deliver, spark, runtime, own, one),
+                )
+                for one, own in zip(checked, claims, strict=True)
+            ],
+        )
+
+
+def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -> int:
+    """Drain the retry queue; the exit status."""
+    secrets = load_keys(settings.keys)
+    _prepare(spark, settings)
+    runtime = Runtime(settings=settings, secrets=secrets, available_now=available_now)
+    with stopping_on_signals(runtime.stop):
+        if available_now:
+            return _drain_what_is_due(spark, runtime)
+        return _with_claims(
+            spark,
+            runtime,
+            ["drain"],
+            lambda claims: [
+                Supervised(name="drain", start=partial(_start_drain, spark, runtime, claims[0]))
+            ],
+        )
+
+
+def _check(spark: SparkSession, settings: Settings, feed: Feed) -> CheckedFeed:
+    table = locate(feed.source, root=settings.sources.root, file=feed.file)
+    return check_feed(spark, feed, table, limits=settings.limits)
+
+
+def _prepare(spark: SparkSession, settings: Settings) -> None:
+    """Local tables are made where they are missing; on Databricks a deploy's own step does that."""
+    where = layout(settings)
+    if settings.tables.root is not None:
+        create_tables(spark, where)
+    check_tables(spark, where)
+
+
+def _with_claims(
+    spark: SparkSession,
+    runtime: Runtime,
+    names: list[str],
+    queries: Callable[[list[Claim]], list[Supervised]],
+) -> int:
+    """Claim all leases, run, release them whatever happens."""
+    claims: list[Claim] = []
+    try:
+        claims.extend(claim(spark, runtime, name) for name in names)
+
+        def alive() -> None:
+            for one in claims:
+                leases.check(spark, runtime.where, one.held)
+
+        return _status(supervise(runtime, queries(claims), alive))
+    except StopRequestedError:
+        return OK
+    finally:
+        for one in claims:
+            _release(spark, runtime, one)
+
+
+def _release(spark: SparkSession, runtime: Runtime, one: Claim) -> None:
+    if leases.state(spark, runtime.where, one.held.name).holder == one.held.holder:
+        leases.release(spark, runtime.where, one.held)
+
+
+def _start_deliver(
+    spark: SparkSession, runtime: Runtime, own: Claim, checked: CheckedFeed
+) -> tuple[StreamingQuery, Guarded]:
+    handler, stream = begin(spark, runtime, own, checked)
+    guarded = Guarded(handler, runtime.stop)
+    trigger = runtime.settings.triggers.deliver.total_seconds()
+    writer = (
+        stream.writeStream.queryName(f"deliver_{checked.feed.name}")
+        .option("checkpointLocation", checkpoint(runtime, checked.feed.name))
+        .foreachBatch(guarded)
+    )
+    if runtime.available_now:
+        return writer.trigger(availableNow=True).start(), guarded
+    return writer.trigger(processingTime=f"{trigger} seconds").start(), guarded
+
+
+def _start_drain(
+    spark: SparkSession, runtime: Runtime, own: Claim
+) -> tuple[StreamingQuery, Guarded]:
+    """Ticks come from the rate source: a stream without new rows would never call again."""
+    guarded = Guarded(Drain(runtime, own), runtime.stop)
+    seconds = runtime.settings.triggers.drain.total_seconds()
+    query = (
+        spark.readStream.format("rate")
+        .option("rowsPerSecond", 1)
+        .load()
+        .writeStream.queryName("drain")
+        .option("checkpointLocation", checkpoint(runtime, DRAIN_CHECKPOINT))
+        .foreachBatch(guarded)
+        .trigger(processingTime=f"{seconds} seconds")
+        .start()
+    )
+    return query, guarded
+
+
+def _drain_what_is_due(spark: SparkSession, runtime: Runtime) -> int:
+    """Tick until nothing is due; what waits for its time stays."""
+    own: Claim | None = None
+    held_since: float | None = None
+    try:
+        own = claim(spark, runtime, "drain")
+        drain = Drain(runtime, own)
+        number = 0
+        while True:
+            tick = drain.tick(spark, number)
+            number += 1
+            if tick.holds:
+                held_since = held_since if held_since is not None else now()
+                if now() - held_since > runtime.settings.delivery.holds.outlast.total_seconds():
+                    return HELD
+                runtime.stop.pause(runtime.settings.triggers.drain.total_seconds())
+            elif tick.sent == 0:
+                return OK
+            else:
+                held_since = None
+    except StopRequestedError:
+        return OK
+    finally:
+        if own is not None:
+            _release(spark, runtime, own)
+
+
+def _status(error: BaseException | None) -> int:
+    match error:
+        case None:
+            return OK
+        case HoldOutlastedError():
+            logger().error("job.held", reason=str(error))
+            return HELD
+        case _:
+            logger().error("job.failed", error=type(error).__name__, reason=str(error)[:300])
+            return FAILED

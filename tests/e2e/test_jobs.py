@@ -1,0 +1,117 @@
+"""Both jobs, from source tables to the receiver, with everything that goes wrong in a day."""
+
+from collections import Counter
+
+import pytest
+
+from pipeline.core.fold import MESSAGE_KINDS
+from pipeline.operations.reconcile import reconcile
+from pipeline.sandbox.failure import Failure
+from pipeline.source.feed_files import load_feeds
+from pipeline.streams.run import HELD, OK, run_deliver, run_drain
+
+from .conftest import ORDERS, PEOPLE
+
+
+def person(number, **changed):
+    return {"person_id": f"p{number}", "email": f"p{number}@example.com", "age": "30"} | changed
+
+
+def order(number, who):
+    return {"order_id": f"o{number:03}", "person_id": who, "total": float(number)}
+
+
+def books(spark, shop):
+    from pathlib import Path
+
+    feeds = load_feeds(Path(shop.settings.sources.feeds))
+    found = reconcile(spark, shop.settings, feeds)
+    assert all(one.closes for one in found), [one.missing for one in found]
+    return {one.feed: one for one in found}
+
+
+def test_a_day_of_changes_arrives_whole_and_the_books_close(spark, shop, ledger):
+    """Snapshot, inserts, updates, no-ops, deletes, a bad row, a big row, an outage, a restart."""
+    shop.insert("people", PEOPLE, [person(n) for n in range(20)])
+    shop.insert("orders", ORDERS, [order(n, f"p{n % 5}") for n in range(30)])
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    people = {p["id"]: p for p in shop.sandbox.client.people(limit=100)}
+    assert len(people) == 20
+    events = shop.sandbox.client.events("p1", limit=100)
+    assert [e["properties"]["order_id"] for e in events] == [f"o{n:03}" for n in range(1, 30, 5)]
+
+    shop.insert("people", PEOPLE, [person(20, age="old"), person(21, note="x" * 40_000)])
+    table = shop.delta("people")
+    table.update(predicate="person_id = 'p1'", updates={"age": "'31'", "email": "null"})
+    table.update(predicate="person_id = 'p2'", updates={"age": "'30'"})
+    table.delete("person_id = 'p3'")
+    shop.insert("orders", ORDERS, [order(n, f"p{n % 5}") for n in range(30, 40)])
+    shop.sandbox.client.fail(Failure(kind="status", status=503, requests=4))
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    states = Counter((row["feed"], row["kind"], row["reason"]) for row in ledger())
+    assert states["people", "dead", "CAST_INVALID_INPUT"] == 1
+    assert states["people", "dead", "call_too_large"] == 1
+    assert states["people", "skipped", "unchanged"] == 1
+    shop.sandbox.client.clear()
+    assert run_drain(spark, shop.settings, available_now=True) == OK
+    import time
+
+    time.sleep(1)
+    assert run_drain(spark, shop.settings, available_now=True) == OK
+
+    found = books(spark, shop)
+    assert found["orders"].accepted == 40
+    assert (found["people"].changes, found["people"].dead, found["people"].skipped) == (25, 2, 1)
+    arrived = shop.accepted()
+    accepted = {row["message_id"] for row in ledger() if row["kind"] == "accepted"}
+    assert set(arrived) == accepted
+    assert shop.sandbox.client.person("p3")["deleted"]
+    changed = shop.sandbox.client.person("p1")["attributes"]
+    assert changed["age"] == 31
+    assert "email" not in changed
+
+    before = len(ledger())
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    assert len(ledger()) == before
+    assert shop.accepted() == arrived
+
+
+def test_a_wrong_key_holds_and_nothing_is_lost(spark, shop, ledger):
+    """Exit status 3 when the hold outlasts its setting; the right key later delivers all."""
+    shop.insert("people", PEOPLE, [person(n) for n in range(5)])
+    shop.insert("orders", ORDERS, [order(n, "p1") for n in range(5)])
+    shop.sandbox.client.fail(Failure(kind="key_revoked"))
+    assert run_deliver(spark, shop.settings, available_now=True) == HELD
+    assert ledger() == []
+    shop.sandbox.client.clear()
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    assert {row["kind"] for row in ledger()} == {"accepted"}
+    assert books(spark, shop)["people"].accepted == 5
+
+
+def test_a_lost_checkpoint_resumes_from_the_books(spark, shop, ledger):
+    """Not from a new snapshot, and nothing is sent twice."""
+    import shutil
+
+    shop.insert("people", PEOPLE, [person(n) for n in range(5)])
+    shop.insert("orders", ORDERS, [order(n, "p1") for n in range(5)])
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    shutil.rmtree(shop.settings.tables.checkpoints)
+    shop.insert("orders", ORDERS, [order(n, "p1") for n in range(5, 9)])
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    assert set(shop.accepted().values()) == {1}
+    assert books(spark, shop)["orders"].accepted == 9
+    assert len(ledger()) == 14
+
+
+@pytest.mark.parametrize("site", ["driver"])
+def test_delivery_in_the_driver_gives_the_same_ledger(spark, shop, ledger, site):
+    """For compute whose tasks have no network: the same code in the process of foreachBatch."""
+    shop.insert("people", PEOPLE, [person(n) for n in range(5)])
+    shop.insert("orders", ORDERS, [order(n, "p1") for n in range(5)])
+    delivery = shop.settings.delivery.model_copy(update={"site": site})
+    settings = shop.settings.model_copy(update={"delivery": delivery})
+    assert run_deliver(spark, settings, available_now=True) == OK
+    assert Counter(row["kind"] for row in ledger()) == {"accepted": 10}
+    assert {row["message_id"] for row in ledger()} == set(shop.accepted())
+    assert set(MESSAGE_KINDS) >= {row["kind"] for row in ledger()}
