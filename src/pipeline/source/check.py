@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -220,14 +220,8 @@ def _check_start(spark: SparkSession, feed: Feed, table: SourceTable) -> None:
     current = current_version(spark, table)
     if first > current:
         return
-    try:
-        if is_readable(spark, table, first, current):
-            return
-    except PySparkException as error:
-        raise FeedError(
-            f"{feed.file}: start: the change feed from version {first} on cannot be read: "
-            f"{error.getCondition()}; start: snapshot begins with the table as it is"
-        ) from error
+    if is_readable(spark, table, first, current):
+        return
     earliest = first_readable(spark, table)
     known = (
         f"versions {earliest} to {current} can be read"

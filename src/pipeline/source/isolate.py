@@ -8,7 +8,6 @@ evaluates, only on whether it raises.
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -96,7 +95,7 @@ def _raised(netted: DataFrame, checked: CheckedFeed) -> str | None:
     """The error class of an expression that raises for one of the rows; None where none does.
 
     Raises:
-        PySparkException: something else failed, which is no row's fault.
+        Exception: something else failed, which is no row's fault.
     """
     narrow = narrowed(netted, checked, None)
     order = F.struct(*(c.alias(f"o{i}") for i, c in enumerate(order_columns(checked))))
@@ -105,7 +104,7 @@ def _raised(netted: DataFrame, checked: CheckedFeed) -> str | None:
         narrow, names = narrow.withColumn(_ORDER, order), (_ORDER,)
     try:
         messages(narrow, checked, *names).write.format("noop").mode("overwrite").save()
-    except PySparkException as error:
+    except Exception as error:  # a failed job may come as the bridge's own error
         if (reason := by_row(error)) is not None:
             return reason
         raise

@@ -10,7 +10,14 @@ from pyspark.sql import functions as F
 from pipeline.core.feed import OPERATIONS, Feed, Operation
 from pipeline.core.feed_calls import AnyCall, Group, Identify, Track, Value, content, content_name
 from pipeline.core.feed_model import ObjectEntity, PersonEntity
-from pipeline.source.body import body, content_json, group_traits, joined_members, member_json
+from pipeline.source.body import (
+    body,
+    content_json,
+    group_traits,
+    joined_members,
+    member_json,
+    whole_body,
+)
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.rules import (
     Rule,
@@ -120,7 +127,10 @@ class CallPlan:
             for one in differs.values():
                 changed |= one
             columns[self.name("changed")] = changed
-        if (text := self._text(differs)) is not None:
+        if self._whole:
+            mapping = (str(content_name(self.call)), self._sent_mapping())
+            columns[self.name("text")] = self.guarded(whole_body(self._fields(), mapping))
+        elif (text := self._text(differs)) is not None:
             columns[self.name("text")] = self.guarded(text)
         found = problem(list(self._rules()), differs if self.partial else None)
         columns[self.name("problem")] = self.guarded(found)
@@ -201,7 +211,16 @@ class CallPlan:
         literal = self.call.event if isinstance(self.call, Track) else None
         return F.lit(literal) if literal is not None else F.col(self.name("event"))
 
-    def _body(self) -> Column:
+    @property
+    def _whole(self) -> bool:
+        """No null is sent, at the top or in the content: the body is made in one piece."""
+        call = self.call
+        if call is None or self.partial or not self._sent_mapping():
+            return False
+        return not self.checked.feed.nulls(call)
+
+    def _fields(self) -> Columns:
+        """The call's top-level fields but for its content."""
         assert self.call is not None  # noqa: S101  asked only where there is a call
         fields: Columns = {"type": F.lit(self.call.type)}
         for api_name in ("userId", "anonymousId", "groupId", "previousId", "name"):
@@ -210,10 +229,16 @@ class CallPlan:
         if isinstance(self.call, Track):
             fields["event"] = self._event()
         fields["timestamp"] = F.col(TIME)
+        return fields
+
+    def _body(self) -> Column:
+        assert self.call is not None  # noqa: S101  asked only where there is a call
+        if self._whole:
+            return F.col(self.name("text"))
         what = content_name(self.call)
         if what is None or not self._sent_mapping():
-            return body(fields, None)
-        return body(fields, (what, F.col(self.name("text"))))
+            return body(self._fields(), None)
+        return body(self._fields(), (what, F.col(self.name("text"))))
 
     def _rules(self) -> Iterator[Rule]:
         call, limits = self.call, self.checked.limits
