@@ -60,5 +60,7 @@ COLUMNS: Final = (
 NAMES: Final = tuple(column.name for column in COLUMNS)
 DDL: Final = ", ".join(f"{column.name} {column.type}" for column in COLUMNS)
 
-NO_ID: Final = '{"messageId":"' + "0" * 26 + '",'
+ZEROS: Final = "0" * 26
+"""Stands where the message's id will be."""
+NO_ID: Final = f'{{"messageId":"{ZEROS}",'
 """How a body starts; the id is written over the zeros when the message is sealed."""

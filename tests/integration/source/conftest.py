@@ -27,7 +27,8 @@ class Source:
         self.table = SourceTable(path=self.path)
         self.ddl = ddl
         self.sql(
-            f"CREATE TABLE {{t}} ({ddl}) USING delta TBLPROPERTIES (delta.enableChangeDataFeed = true, delta.columnMapping.mode = 'name')"
+            f"CREATE TABLE {{t}} ({ddl}) USING delta TBLPROPERTIES "
+            "(delta.enableChangeDataFeed = true, delta.columnMapping.mode = 'name')"
         )
 
     def sql(self, text: str) -> None:

@@ -61,7 +61,7 @@ def test_a_table_without_a_change_feed_is_told_what_to_run(
     spark.range(3).selectExpr("cast(id as string) id").write.format("delta").save(path)
     feed = parse_feed(f"source: t\nstart: latest\n{FEED}insert: {{type: identify}}", file="f.yml")
     table = SourceTable(path=path)
-    with pytest.raises(FeedError, match="f.yml: source: .* run: ALTER TABLE") as caught:
+    with pytest.raises(FeedError, match=r"f.yml: source: .* run: ALTER TABLE") as caught:
         check_feed(spark, feed, table)
     spark.sql(str(caught.value).split("run: ")[1])
     checked = check_feed(spark, feed, table)
@@ -72,7 +72,7 @@ def test_a_table_without_a_change_feed_is_told_what_to_run(
 def test_a_missing_table_is_told(spark: SparkSession, tmp_path: Path) -> None:
     """A source that is no Delta table is refused with what to correct."""
     feed = parse_feed(f"source: t\nstart: latest\n{FEED}insert: {{type: identify}}", file="f.yml")
-    with pytest.raises(FeedError, match="f.yml: source: .* is no Delta table"):
+    with pytest.raises(FeedError, match=r"f.yml: source: .* is no Delta table"):
         check_feed(spark, feed, SourceTable(path=str(tmp_path / "none")))
 
 
@@ -86,10 +86,8 @@ def test_a_start_whose_files_are_gone_says_what_can_be_read(source) -> None:
         f"source: t\nstart: {{version: 1}}\n{FEED}insert: {{type: identify}}", file="f.yml"
     )
     assert table.check(feed).feed == feed
-    for file in Path(table.path).rglob("cdc-*.parquet"):
-        first = min(Path(table.path).rglob("cdc-*.parquet"), key=lambda f: f.stat().st_mtime_ns)
-        first.unlink()
-        break
+    written = sorted(Path(table.path).rglob("cdc-*.parquet"), key=lambda f: f.stat().st_mtime_ns)
+    written[0].unlink()
     with pytest.raises(
         FeedError, match=r"version 1 .* is gone .*versions 3 to 3 can be read.*snapshot"
     ):
@@ -114,5 +112,5 @@ def test_sources_are_paths_or_names(source_text: str, expected: SourceTable) -> 
 
 def test_a_relative_source_needs_a_root() -> None:
     """Without sources.root a relative path is refused."""
-    with pytest.raises(FeedError, match="sources.root is not set"):
+    with pytest.raises(FeedError, match=r"sources.root is not set"):
         locate("people", root=None, file="f.yml")

@@ -47,7 +47,8 @@ def test_track_leaves_nulls_out_and_takes_the_event_time(source) -> None:
     people.sql("INSERT INTO {t} VALUES ('a', NULL, 3, timestamp'2026-01-02 03:04:05.678Z')")
     feed = people.feed_of(
         PERSON + "event_time: seen\n"
-        "insert: {type: track, event_expression: \"concat('Seen ', id)\", properties: {name: name, age: age}}"
+        "insert: {type: track, event_expression: \"concat('Seen ', id)\","
+        " properties: {name: name, age: age}}"
     )
     (draft,) = people.drafts(feed)
     assert draft.event == "Seen a"
@@ -87,9 +88,14 @@ insert:
         {"type": "track", "userId": "a", "event": "Joined"},
         {"type": "page", "userId": "a", "name": "n", "properties": {"url": "a"}},
         {"type": "screen", "userId": "a"},
-        {"type": "group", "userId": "a", "groupId": "3", "traits": {"object_type_id": "2", "n": "n"}},
+        {
+            "type": "group",
+            "userId": "a",
+            "groupId": "3",
+            "traits": {"object_type_id": "2", "n": "n"},
+        },
         {"type": "alias", "userId": "a", "previousId": "n"},
-    ]  # fmt: skip
+    ]
 
 
 def test_an_object_is_a_group(source) -> None:

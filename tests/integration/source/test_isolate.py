@@ -50,7 +50,10 @@ def test_rows_that_raise_are_dead_and_the_others_go_on(source) -> None:
         "entity: {person: id}\nfilter: amount > 3\ninsert: {type: identify}",
         "entity: {person: id}\nevent_time: cast(amount as timestamp)\ninsert: {type: identify}",
         "entity: {person: id}\ninsert: {type: identify, when: cast(amount as int) > 3}",
-        "entity: {person: id}\ninsert: {type: identify, traits: {a: {b: \"1 / length(replace(amount, 'x', ''))\"}}}",
+        (
+            "entity: {person: id}\n"
+            "insert: {type: identify, traits: {a: {b: \"1 / length(replace(amount, 'x', ''))\"}}}"
+        ),
     ],
 )
 def test_a_row_may_raise_anywhere(source, more: str) -> None:

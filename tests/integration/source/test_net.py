@@ -28,7 +28,8 @@ def test_each_commit_is_taken_for_what_it_did(source) -> None:
     table.sql("UPDATE {t} SET n = 2 WHERE id = 'a'")
     table.sql("DELETE FROM {t} WHERE id = 'b'")
     table.sql(
-        "MERGE INTO {t} t USING (SELECT 'a' AS id, 3 AS n UNION ALL SELECT 'd', 1) s ON t.id = s.id "
+        "MERGE INTO {t} t USING (SELECT 'a' AS id, 3 AS n UNION ALL SELECT 'd', 1) s "
+        "ON t.id = s.id "
         "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
     table.overwrite(("a", 3), ("d", 9), ("e", 1))

@@ -32,7 +32,7 @@ def test_every_start_is_resolved_once(source) -> None:
     assert start("{version: 0}") == Pinned(version=-1, origin="start")
     assert start("{version: 2}") == Pinned(version=1, origin="start")
     assert start("{version: 3}") == Pinned(version=2, origin="start")
-    with pytest.raises(FeedError, match="start.version: 4 is not there yet, the table is at 2"):
+    with pytest.raises(FeedError, match=r"start.version: 4 is not there yet, the table is at 2"):
         start("{version: 4}")
     past, future = "2000-01-01T00:00:00Z", (datetime.now(UTC) + timedelta(days=1)).isoformat()
     assert start(f"{{timestamp: '{past}'}}") == Pinned(version=-1, origin="start")
@@ -86,7 +86,7 @@ def test_a_stream_steps_over_a_version_that_was_vacuumed(source) -> None:
     table.sql("UPDATE {t} SET n = 2")
     for file in Path(table.path).rglob("cdc-*.parquet"):
         file.unlink()
-    with pytest.raises(FeedError, match="was vacuumed and there is no later one yet"):
+    with pytest.raises(FeedError, match=r"was vacuumed and there is no later one yet"):
         read_stream(table.spark, table.table, 2)
     table.append(("b", 1))
     assert read_stream(table.spark, table.table, 2).isStreaming
