@@ -35,7 +35,7 @@ def test_a_day_of_changes_arrives_whole_and_the_books_close(spark, shop, ledger)
     shop.insert("people", PEOPLE, [person(n) for n in range(20)])
     shop.insert("orders", ORDERS, [order(n, f"p{n % 5}") for n in range(30)])
     assert run_deliver(spark, shop.settings, available_now=True) == OK
-    people = {p["id"]: p for p in shop.sandbox.client.people(limit=100)}
+    people = {p["user_id"]: p for p in shop.sandbox.client.people(limit=100)}
     assert len(people) == 20
     events = shop.sandbox.client.events("p1", limit=100)
     assert [e["properties"]["order_id"] for e in events] == [f"o{n:03}" for n in range(1, 30, 5)]

@@ -20,12 +20,8 @@ COLUMNS: Final = (
         comment="16 bytes of SHA-256 over feed, table id, row key, version, operation, ordinal, "
         "call number: what the message id is made of",
     ),
-    DraftColumn(
-        name="source_version", type="bigint", comment="Commit version of the source table"
-    ),
-    DraftColumn(
-        name="committed_at", type="timestamp", comment="When that version was committed"
-    ),
+    DraftColumn(name="source_version", type="bigint", comment="Commit version of the source table"),
+    DraftColumn(name="committed_at", type="timestamp", comment="When that version was committed"),
     DraftColumn(
         name="call_number", type="int", comment="Which of its change's calls it is, from 0"
     ),

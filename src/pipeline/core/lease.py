@@ -34,9 +34,12 @@ class LeaseState:
     """Somebody asks whether the holder lives, and has no answer yet."""
 
 
-def judge(rows: Iterable[LeaseRow]) -> LeaseState:
-    """Fold the rows of one lease in commit order. Of two claims of one epoch the first wins."""
-    state = LeaseState()
+def judge(rows: Iterable[LeaseRow], known: LeaseState | None = None) -> LeaseState:
+    """Fold the rows of one lease in commit order, on top of what was known before them.
+
+    Of two claims of one epoch the first wins.
+    """
+    state = known if known is not None else LeaseState()
     for row in sorted(rows, key=lambda row: row.version):
         match row.entry:
             case "claim" if row.epoch > state.epoch:

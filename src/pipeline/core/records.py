@@ -140,9 +140,7 @@ RETRY_QUEUE: Final = Table(
     ),
     partitioned_by=("kind",),
     properties={
-        "delta.dataSkippingStatsColumns": (
-            "message_id,next_attempt_at,queued_version,position"
-        ),
+        "delta.dataSkippingStatsColumns": ("message_id,next_attempt_at,queued_version,position"),
     },
 )
 

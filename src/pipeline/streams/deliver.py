@@ -57,6 +57,9 @@ class DeliverFeed:
     after_version: int
     """Changes up to this version came otherwise (a snapshot), or are not wanted (start)."""
     rate: float = field(default=0.0)
+    done: bool = field(default=False)
+    """A micro-batch was delivered whole since this began: later ones are of new versions, which
+    nobody but the holder of this feed's lease could have given outcomes."""
 
     @property
     def feed(self) -> str:
@@ -91,6 +94,7 @@ class DeliverFeed:
             isolated = split(netted, self.checked) if self.checked.fallible else None
             for number in range(slices):
                 self._slice_until_done(spark, netted, isolated, (number, slices), versions)
+        self.done = True
         log.info("batch.done", changes=counted.changes)
 
     def _book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
@@ -129,10 +133,11 @@ class DeliverFeed:
         versions: tuple[int, int],
     ) -> None:
         """Repeat a slice until nothing of it is unsent. Each repeat reads everything anew."""
-        waive = False
+        waive, repeated = False, False
         while True:
             self.runtime.stop.pause(0)
-            barrier = read_barrier(spark, self.runtime.where, self.feed, versions)
+            may_be_known = versions if repeated or not self.done else None
+            barrier = read_barrier(spark, self.runtime.where, self.feed, may_be_known)
             rows = drafts(
                 netted,
                 self.checked,
@@ -152,7 +157,7 @@ class DeliverFeed:
             self._learn(result)
             if not result.unsent:
                 return
-            waive = self._hold(spark, result, versions[1]) or waive
+            waive, repeated = self._hold(spark, result, versions[1]) or waive, True
 
     def _seal_policy(self) -> SealPolicy:
         return SealPolicy(

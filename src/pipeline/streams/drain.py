@@ -23,7 +23,7 @@ from pipeline.streams.hold import DEADLINE
 from pipeline.streams.obey import obey
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
-from pipeline.tables import commands, leases, outcomes, retry_queue
+from pipeline.tables import commands, leases, retry_queue
 
 JOB = "drain"
 
@@ -57,23 +57,19 @@ class Drain:
         """Take in, then send what is due."""
         where = self.runtime.where
         leases.check(spark, where, self.claim.held)
-        state = retry_queue.pinned(spark, where)
-        wished = commands.version(spark, where)
-        if wished > state.commands_position:
-            wishes = commands.wishes(spark, where, state.commands_position, wished)
-            obey(spark, where, self.claim, wishes)
-        upto = outcomes.version(spark, where)
-        if upto > state.outcomes_position or wished > state.commands_position:
-            retry_queue.take_in(spark, where, state, upto, wished)
-            state = retry_queue.pinned(spark, where)
+        at = retry_queue.positions(spark, where)
+        wishes = commands.wishes(spark, where, at.commands)
+        wished = max((one.version for one in wishes), default=at.commands)
+        obey(spark, where, self.claim, wishes)
+        retry_queue.take_in(spark, where, at, wished)
         if self._ill():
             return Tick(sent=0, holds=True)
-        return self._send_due(spark, state, number)
+        return self._send_due(spark, number)
 
-    def _send_due(self, spark: SparkSession, state: retry_queue.QueueState, number: int) -> Tick:
+    def _send_due(self, spark: SparkSession, number: int) -> Tick:
         limit = self.runtime.settings.triggers.drain_rows
         read_at = now()
-        due = retry_queue.due(spark, self.runtime.where, state, datetime.now(UTC), limit)
+        due = retry_queue.due(spark, self.runtime.where, datetime.now(UTC), limit)
         if due is None:
             return Tick(sent=0, holds=False)
         partitions = self.runtime.settings.delivery.tasks

@@ -54,10 +54,9 @@ def obey(spark: SparkSession, where: Layout, claim: Claim, wishes: Sequence[comm
 
 def _newest(spark: SparkSession, where: Layout, ids: Sequence[str]) -> DataFrame:
     """The newest outcome of each of these messages, at one pinned version."""
-    upto = outcomes.version(spark, where)
     return (
         where.place(OUTCOMES)
-        .read(spark, upto)
+        .read(spark, outcomes.version(spark, where))
         .where(F.col("kind").isin(*MESSAGE_KINDS) & F.col("message_id").isin(*ids))
         .groupBy("message_id")
         .agg(F.max_by(F.struct("*"), "number").alias("newest"))

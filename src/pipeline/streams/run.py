@@ -117,7 +117,7 @@ def _with_claims(
 
 
 def _release(spark: SparkSession, runtime: Runtime, one: Claim) -> None:
-    if leases.state(spark, runtime.where, one.held.name).holder == one.held.holder:
+    if leases.state(spark, runtime.where, one.held.name)[0].holder == one.held.holder:
         leases.release(spark, runtime.where, one.held)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.core.fold import barred
 from pipeline.core.records import OUTCOMES
 from pipeline.delivery.deliver import Read, deliver
 from pipeline.delivery.plan import Barrier, Plan
@@ -35,22 +34,24 @@ class Slice:
 
 
 def read_barrier(
-    spark: SparkSession, where: Layout, feed: str, versions: tuple[int, int]
+    spark: SparkSession, where: Layout, feed: str, versions: tuple[int, int] | None
 ) -> Barrier:
-    """Which entities wait, which are erased, and what of the versions has an outcome.
+    """Which entities wait, which are erased, and what of *versions* has an outcome.
 
-    The queue is pinned first, then outcomes; the outcomes after the queue's position are folded
-    on top of it, so that what drain has not taken in yet counts as well.
+    The queue is read first, at one version; then the outcomes after its position are folded on
+    top of it, so that what drain has not taken in yet counts as well. *versions* is None where
+    no message of the slice can have an outcome yet.
     """
     read_at = now()
     state = retry_queue.pinned(spark, where)
-    upto = outcomes.version(spark, where)
-    rows = outcomes.fold_rows(outcomes.message_rows(spark, where, state.outcomes_position, upto))
+    rows = outcomes.fold_rows(outcomes.message_rows(spark, where, state.positions.outcomes))
     return Barrier(
         read_at=read_at,
-        barred=barred(retry_queue.waiting_entities(spark, where, state), rows),
-        erased=retry_queue.erased_entities(spark, where, state),
-        known=outcomes.known_ids(spark, where, feed, *versions, upto),
+        barred=retry_queue.barred_entities(state, rows),
+        erased=state.erased,
+        known=frozenset()
+        if versions is None
+        else outcomes.known_ids(spark, where, feed, *versions),
     )
 
 
@@ -65,12 +66,13 @@ def send(
     where = runtime.where
     leases.check(spark, where, claim.held)
     number = claim.next_number()
-    before = outcomes.version(spark, where)
     plan = runtime.plan(one.job, number, barrier, one.rate, waive_ratio=one.waive_ratio)
     rows = _in_driver(spark, one, plan) if _at_driver(runtime) else _in_tasks(one, plan)
     outcomes.append(where, rows, claim.held.app, number)
-    leases.check(spark, where, claim.held)
-    return outcomes.slice_result(spark, where, one.job, one.feed, number, before)
+    result = outcomes.slice_result(spark, where, one.job, one.feed, number)
+    if result.tasks == 0:  # nothing to send, or an append that Delta skipped for its epoch
+        leases.check(spark, where, claim.held)
+    return result
 
 
 def _at_driver(runtime: Runtime) -> bool:

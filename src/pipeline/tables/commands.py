@@ -25,16 +25,9 @@ class Wish:
     source_version: int | None
 
 
-def version(spark: SparkSession, where: Layout) -> int:
-    """Newest commit of `commands`."""
-    return where.place(COMMANDS).version(spark)
-
-
-def wishes(spark: SparkSession, where: Layout, after: int, upto: int) -> list[Wish]:
-    """Wishes of the commits after *after* up to *upto*, in their order."""
-    if upto <= after:
-        return []
-    rows = where.place(COMMANDS).changes(spark, after + 1, upto).where(F.col("entry") == "wish")
+def wishes(spark: SparkSession, where: Layout, after: int) -> list[Wish]:
+    """Wishes of the commits after *after*, in their order."""
+    rows = where.place(COMMANDS).changes(spark, after + 1).where(F.col("entry") == "wish")
     return [
         Wish(
             version=row["_commit_version"],

@@ -40,6 +40,8 @@ class Held:
     holder: str
     taken_over: bool
     """The one before did not release it: wait out its longest slice before anything is sent."""
+    at: int
+    """Commit of `leases` with the claim: what comes after it is what `check` looks at."""
 
     @property
     def app(self) -> str:
@@ -47,17 +49,24 @@ class Held:
         return f"pipeline/{self.name}"
 
 
-def state(spark: SparkSession, where: Layout, name: str) -> LeaseState:
-    """What the lease's rows come to now."""
-    place = where.place(LEASES)
-    newest = place.version(spark)
-    if newest < 1:
-        return LeaseState()
-    rows = place.changes(spark, 1, newest).where(F.col("name") == name)
-    return judge(
-        LeaseRow(version=r[0], entry=r[1], epoch=r[2], holder=r[3])
-        for r in rows.select("_commit_version", "entry", "epoch", "holder").collect()
+def state(
+    spark: SparkSession, where: Layout, name: str, known: LeaseState | None = None, after: int = 0
+) -> tuple[LeaseState, int]:
+    """What the lease's rows come to now, on top of what was *known* after commit *after*.
+
+    With it, the newest commit that had a row of this lease.
+    """
+    rows = (
+        where.place(LEASES)
+        .changes(spark, after + 1)
+        .where(F.col("name") == name)
+        .select("_commit_version", "entry", "epoch", "holder")
+        .collect()
     )
+    folded = judge(
+        (LeaseRow(version=r[0], entry=r[1], epoch=r[2], holder=r[3]) for r in rows), known
+    )
+    return folded, max((r[0] for r in rows), default=after)
 
 
 def acquire(
@@ -74,7 +83,7 @@ def acquire(
     Raises:
         LeaseHeldError: its holder answered within *answer_within* seconds.
     """
-    found = state(spark, where, name)
+    found, at = state(spark, where, name)
     taken_over = found.holder is not None
     if taken_over:
         _write(spark, where, name, "challenge", found.epoch, holder)
@@ -83,17 +92,17 @@ def acquire(
             pause = min(0.5, answer_within - waited)
             sleep(pause)
             waited += pause
-            found = state(spark, where, name)
+            found, at = state(spark, where, name, found, at)
             if found.holder is None:
                 break
             if not found.challenged:
                 raise LeaseHeldError(_held_message(name, found.holder))
     epoch = found.epoch + 1
     _write(spark, where, name, "claim", epoch, holder)
-    found = state(spark, where, name)
+    found, at = state(spark, where, name, found, at)
     if found.holder != holder:
         raise LeaseHeldError(_held_message(name, found.holder))
-    held = Held(name=name, epoch=epoch, holder=holder, taken_over=taken_over)
+    held = Held(name=name, epoch=epoch, holder=holder, taken_over=taken_over, at=at)
     outcomes.fence(spark, where, held.app, txn_version(epoch, 0))
     return held
 
@@ -111,7 +120,8 @@ def check(spark: SparkSession, where: Layout, held: Held) -> None:
     Raises:
         LeaseLostError: another holder has claimed a later epoch.
     """
-    found = state(spark, where, held.name)
+    ours = LeaseState(epoch=held.epoch, holder=held.holder)
+    found, _ = state(spark, where, held.name, ours, held.at)
     if found.holder != held.holder or found.epoch != held.epoch:
         raise LeaseLostError(
             f"lease {held.name} was taken over by {found.holder} (epoch {found.epoch}, ours was "

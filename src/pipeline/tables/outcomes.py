@@ -34,14 +34,14 @@ def version(spark: SparkSession, where: Layout) -> int:
     return where.place(OUTCOMES).version(spark)
 
 
-def message_rows(spark: SparkSession, where: Layout, after: int, upto: int) -> DataFrame | None:
-    """Rows of messages that can concern the queue, with `_commit_version`; None when none can be.
+def message_rows(
+    spark: SparkSession, where: Layout, after: int, upto: int | None = None
+) -> DataFrame:
+    """Rows of messages that can concern the queue, with `_commit_version`, after commit *after*.
 
     A first outcome that is an end state was never queued, so the many accepted at first try are
     left out: they are `number` 1, which their files' statistics and pages tell.
     """
-    if upto <= after:
-        return None
     return (
         where.place(OUTCOMES)
         .changes(spark, after + 1, upto)
@@ -51,10 +51,8 @@ def message_rows(spark: SparkSession, where: Layout, after: int, upto: int) -> D
     )
 
 
-def fold_rows(rows: DataFrame | None) -> list[OutcomeRow]:
+def fold_rows(rows: DataFrame) -> list[OutcomeRow]:
     """The rows as values of the core, for a fold in this process."""
-    if rows is None:
-        return []
     narrow = rows.select(
         "_commit_version", "message_id", "kind", "number", "entity_hash", "position"
     )
@@ -72,12 +70,12 @@ def fold_rows(rows: DataFrame | None) -> list[OutcomeRow]:
 
 
 def known_ids(
-    spark: SparkSession, where: Layout, feed: str, first: int, last: int, upto: int
+    spark: SparkSession, where: Layout, feed: str, first: int, last: int
 ) -> frozenset[bytes]:
     """Ids of the feed's messages of source versions *first* to *last* that have an outcome."""
     rows = (
         where.place(OUTCOMES)
-        .read(spark, upto)
+        .read(spark)
         .where(F.col("kind").isin(*MESSAGE_KINDS))
         .where(F.col("feed") == feed)
         .where(F.col("source_version").between(first, last))
@@ -97,15 +95,12 @@ def fence(spark: SparkSession, where: Layout, app: str, txn: int) -> None:
 
 
 def slice_result(
-    spark: SparkSession, where: Layout, job: str, feed: str | None, number: int, after: int
+    spark: SparkSession, where: Layout, job: str, feed: str | None, number: int
 ) -> SliceResult:
-    """What the slice's own rows say, from the commits after *after*."""
-    newest = version(spark, where)
-    if newest <= after:
-        return _NOTHING
+    """What the slice's own rows say; the slice's number leads to the files of its one commit."""
     rows = (
         where.place(OUTCOMES)
-        .changes(spark, after + 1, newest)
+        .read(spark)
         .where(F.col("kind").isin("task", "request"))
         .where((F.col("job") == job) & (F.col("slice") == number))
     )

@@ -50,14 +50,18 @@ class Place:
             reader = reader.option("versionAsOf", version)
         return reader.load(self.path) if self.path is not None else reader.table(str(self.name))
 
-    def changes(self, spark: SparkSession, first: int, last: int) -> DataFrame:
-        """Rows of the change feed from version *first* to *last*, both included."""
+    def changes(self, spark: SparkSession, first: int, last: int | None = None) -> DataFrame:
+        """Rows of the change feed from version *first* to *last*, or to the newest.
+
+        Nothing where *first* is not there yet.
+        """
         reader = (
             spark.read.format("delta")
             .option("readChangeFeed", "true")
             .option("startingVersion", first)
-            .option("endingVersion", last)
         )
+        if last is not None:
+            reader = reader.option("endingVersion", last)
         return reader.load(self.path) if self.path is not None else reader.table(str(self.name))
 
     def append(self, rows: DataFrame, *, app: str | None = None, txn: int | None = None) -> None:

@@ -9,19 +9,37 @@ SHUFFLE_PARTITIONS = 2
 """Few, since a laptop has few cores and Delta's own state is small."""
 
 
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
+"""Java compiles once and lightly: small work starts twice as fast, large work runs slower."""
+
+NEEDED = {
+    # Calls carry UTC, whatever the machine's zone.
+    "spark.sql.session.timeZone": "UTC",
+    # A cast that fails is an error, not a silent null.
+    "spark.sql.ansi.enabled": "true",
+    # A change feed read from the version that comes next is empty, not an error.
+    "spark.databricks.delta.changeDataFeed.timestampOutOfRange.enabled": "true",
+    # The rows of a slice go to few partitions by kind; no sort between sending and writing.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+}
+"""What the code relies on, on every platform."""
+
+
 def active_session() -> SparkSession:
     """The session that this platform offers: Databricks' own, or a local one."""
-    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
-        return SparkSession.builder.getOrCreate()
-    return local_session("pipeline")
+    if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
+        return local_session("pipeline", java=QUICK)
+    session = SparkSession.builder.getOrCreate()
+    for name, value in NEEDED.items():
+        session.conf.set(name, value)
+    return session
 
 
-def local_session(name: str, master: str = "local[2]", memory: str = "2g") -> SparkSession:
-    """Start or find an embedded Spark with Delta. Jars come from Maven Central, cached after once.
-
-    Time zone UTC, so that timestamps in calls carry a zone that no machine changes; ANSI on, so
-    that a cast that fails is an error and not a silent null.
-    """
+def local_session(
+    name: str, master: str = "local[2]", memory: str = "2g", java: str = ""
+) -> SparkSession:
+    """Start or find an embedded Spark with Delta; jars come from Maven Central, then a cache."""
     from delta import configure_spark_with_delta_pip  # noqa: PLC0415  only local use has it
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers, too, need our packages
@@ -40,12 +58,10 @@ def local_session(name: str, master: str = "local[2]", memory: str = "2g") -> Sp
         .config("spark.log.level", "ERROR")
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))
         .config("spark.databricks.delta.snapshotPartitions", str(SHUFFLE_PARTITIONS))
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.ansi.enabled", "true")
         .config("spark.speculation", "false")
-        .config("spark.sql.maxConcurrentOutputFileWriters", "8")
-        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "20000")
         .config("spark.sql.warehouse.dir", "build/spark-warehouse")
-        .config("spark.driver.extraJavaOptions", "-Dderby.system.home=build/derby")
+        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home=build/derby {java}")
     )
+    for key, value in NEEDED.items():
+        builder = builder.config(key, value)
     return configure_spark_with_delta_pip(builder).getOrCreate()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.core.fold import OutcomeRow, fold
+from pipeline.core.fold import OutcomeRow, barred, fold
 from pipeline.core.lease import txn_version
 from pipeline.core.records import OUTCOMES
 from pipeline.tables import leases, outcomes, retry_queue
@@ -77,11 +77,13 @@ def test_the_merge_is_the_fold(spark, where):
                 )
                 for r in rows
             ]
-        state = retry_queue.pinned(spark, where)
-        retry_queue.take_in(spark, where, state, outcomes.version(spark, where), 0)
+        before = retry_queue.pinned(spark, where)
+        after_position = [r for r in history if r.version > before.positions.outcomes]
+        assert retry_queue.barred_entities(before, after_position) == barred({}, history)
+        retry_queue.take_in(spark, where, before.positions, 0)
         after = retry_queue.pinned(spark, where)
-        assert after.outcomes_position == outcomes.version(spark, where)
-        assert retry_queue.waiting_entities(spark, where, after) == fold({}, history)
+        assert retry_queue.as_waiting(after.waiting) == fold({}, history)
+        assert retry_queue.positions(spark, where) == after.positions
 
 
 def test_whole_runs_of_due_heads_are_due(spark, where):
@@ -99,12 +101,10 @@ def test_whole_runs_of_due_heads_are_due(spark, where):
             outcome("c1", "accepted", 1, b"c" * 16, position=4),
         ],
     )
-    version = outcomes.version(spark, where)
-    retry_queue.take_in(spark, where, retry_queue.pinned(spark, where), version, 0)
-    state = retry_queue.pinned(spark, where)
+    retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
 
     def due(moment):
-        rows = retry_queue.due(spark, where, state, moment, 100)
+        rows = retry_queue.due(spark, where, moment, 100)
         return [] if rows is None else sorted(r["message_id"] for r in rows.collect())
 
     assert due(NOW - timedelta(seconds=1)) == []
