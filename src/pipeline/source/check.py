@@ -18,6 +18,7 @@ from pipeline.source.fallible import can_raise
 from pipeline.source.limits import over_limits
 from pipeline.source.locate import SourceTable, table_detail
 from pipeline.source.net import METADATA, quoted
+from pipeline.source.probe import probed
 from pipeline.source.readable import current_version, first_readable, is_readable
 from pipeline.source.start import resolve
 from pipeline.source.view import KEY, PREFIX, open_changes
@@ -50,6 +51,7 @@ def check_feed(
     _raise(feed, problems)
     types, problems = _content_types(feed, opened)
     _raise(feed, problems)
+    _raise(feed, list(_refused(feed, types, limits)))
     _check_start(spark, feed, table)
     return CheckedFeed(
         feed=feed,
@@ -210,6 +212,17 @@ def _content_types(feed: Feed, opened: DataFrame) -> tuple[Types, list[str]]:
                 place = f"{operation}.{content_name(call)}"
                 problems.append(f"{place}: has no form in JSON: {str(error).splitlines()[0]}")
     return types, problems
+
+
+def _refused(feed: Feed, types: Types, limits: Limits) -> Iterator[str]:
+    """What the API's models would refuse of each call, whatever the rows hold."""
+    for (operation, number), found in types.items():
+        call = feed.calls(operation)[number]
+        if operation == "update" and feed.update == feed.insert:
+            continue
+        for problem in probed(feed, call, found, nulls=feed.nulls(call), limits=limits):
+            place = operation if len(feed.calls(operation)) == 1 else f"{operation}[{number}]"
+            yield f"{place}.{problem.field}: {problem.reason}"
 
 
 def _check_start(spark: SparkSession, feed: Feed, table: SourceTable) -> None:

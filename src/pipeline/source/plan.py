@@ -16,9 +16,11 @@ from pipeline.source.body import (
     group_traits,
     joined_members,
     member_json,
+    value_column,
     whole_body,
 )
 from pipeline.source.checked import CheckedFeed
+from pipeline.source.probe import probe_rules, untold_events
 from pipeline.source.rules import (
     Rule,
     either_rule,
@@ -271,6 +273,28 @@ class CallPlan:
                 attributes=path == "traits",
                 nulls=self.partial or self.checked.feed.nulls(call),
             )
+            yield from self._probe_rules(call)
+
+    def _probe_rules(self, call: AnyCall) -> Iterator[Rule]:
+        """What the API's models refuse beside the rules that hold for all."""
+        feed, limits = self.checked.feed, self.checked.limits
+        types = self.checked.types[self.operations[0], self.number]
+        yield from probe_rules(
+            feed,
+            call,
+            {name: value_column(value) for name, value in self.mapping.items()},
+            types,
+            nulls=self.partial or feed.nulls(call),
+            limits=limits,
+        )
+        if isinstance(call, Track) and call.event is None:
+            untold = untold_events(feed, call, types, limits=limits)
+            if untold:
+                yield Rule(
+                    broken=F.coalesce(self._event().isin(*untold), F.lit(False)),
+                    reason="documented_event",
+                    detail="event",
+                )
 
 
 def call_plans(checked: CheckedFeed) -> tuple[tuple[CallPlan, ...], ...]:

@@ -78,11 +78,15 @@ def event_rules(event: Column, limits: Limits) -> Iterator[Rule]:
     )
 
 
+def in_time(moment: Column) -> Column:
+    """Whether a timestamp's year has four digits."""
+    return (moment >= F.expr(MIN_TIME)) & (moment < F.expr(END_OF_TIME))
+
+
 def time_rule(moment: Column) -> Rule:
     """A timestamp has a year of four digits."""
-    inside = (moment >= F.expr(MIN_TIME)) & (moment < F.expr(END_OF_TIME))
     return Rule(
-        broken=~F.coalesce(inside, F.lit(False)),
+        broken=~F.coalesce(in_time(moment), F.lit(False)),
         reason="timestamp_out_of_range",
         detail="timestamp",
     )
