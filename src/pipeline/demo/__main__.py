@@ -31,6 +31,7 @@ REFUSALS: Final = (
     SettingsError,
     TooSlowError,
 )
+PLAIN_WIDTH: Final = 110
 INTERRUPTED: Final = 130
 
 
@@ -63,6 +64,8 @@ def main() -> int:
     """Run the show; 0 when the books close and the sandbox agrees, 1 otherwise."""
     show = parse(sys.argv[1:])
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         verdict = run(show, console)

@@ -41,9 +41,11 @@ def report(
 
 
 def _books(verdict: Verdict, written: Mapping[str, int]) -> Table:
-    table = Table(title="The books: changes in the source = accepted + queued + dead + ...")
+    table = Table(
+        title="Written upstream = booked = accepted + queued + dead + skipped + cancelled"
+    )
     table.add_column("feed")
-    for name in ("written upstream", "changes booked", *KINDS):
+    for name in ("written", "booked", *KINDS):
         table.add_column(name, justify="right")
     table.add_column("closes")
     for one in verdict.books:

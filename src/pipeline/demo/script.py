@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from pipeline.demo.ledger import ACCEPTED
-from pipeline.demo.outage import ILLNESSES, Illness
+from pipeline.demo.outage import ILLNESSES, STRUCK, Illness
+from pipeline.demo.shop import Written
 from pipeline.demo.stage import Stage
-from pipeline.demo.upstream import DOWN, SCENES, Scene
+from pipeline.demo.upstream import SCENES, while_down
 
 COMMIT_SECONDS: Final = 0.4
 """Between two commits."""
-LATE_COMMIT_SECONDS: Final = 1.0
+LATE_COMMIT_SECONDS: Final = 0.6
 START_SECONDS: Final = 300.0
 """For two JVMs on a slow machine."""
 MESSAGES_A_SECOND: Final = 200.0
@@ -36,44 +37,44 @@ def script(stage: Stage) -> Moments:
     patience = START_SECONDS + stage.expected / MESSAGES_A_SECOND
     yield from _until(lambda: stage.settled, patience, "the first snapshots are not delivered")
     for scene in SCENES:
-        yield from _play(stage, scene, COMMIT_SECONDS)
+        stage.scene, stage.says = scene.name, scene.says
+        yield from _play(stage, scene.play(stage.shop), COMMIT_SECONDS)
     yield from _settle(stage, "Everything up to here is delivered before the weather turns.")
     yield from _outage(stage)
     yield from _settle(stage, "Customer.io is well again: drain empties the retry queue.")
 
 
-def _play(stage: Stage, scene: Scene, seconds: float) -> Moments:
-    stage.scene, stage.says = scene.name, scene.says
-    for written in scene.play(stage.shop):
+def _play(stage: Stage, play: Iterator[Written], seconds: float) -> Moments:
+    for written in play:
         stage.note(written)
         yield from _pause(seconds)
 
 
 def _outage(stage: Stage) -> Moments:
-    """Upstream goes on writing while one illness follows the other."""
-    writing = _play(stage, DOWN, LATE_COMMIT_SECONDS)
-    for illness in ILLNESSES:
-        yield from _ill(stage, illness, writing)
-    yield from writing
+    """One illness follows the other, and upstream goes on writing."""
+    for number, illness in enumerate(ILLNESSES):
+        stage.scene, stage.says = "outage", f"{illness.says} Upstream goes on writing."
+        for failure in illness.failures:
+            stage.sandbox.client.fail(failure)
+        yield from _play(stage, while_down(stage.shop, number, len(ILLNESSES)), LATE_COMMIT_SECONDS)
+        yield from _until(
+            lambda: stage.settled or stage.struck() >= STRUCK,
+            PATIENCE_SECONDS,
+            f"too few requests meet this: {illness.says}",
+        )
+        stage.sandbox.client.clear()
+        yield from _recover(stage, illness)
 
 
-def _ill(stage: Stage, illness: Illness, writing: Moments) -> Moments:
-    """One illness, and the time until something is accepted after it."""
-    for failure in illness.failures:
-        stage.sandbox.client.fail(failure)
-    for _ in _pause(max(failure.seconds or 0.0 for failure in illness.failures)):
-        next(writing, None)
-        stage.scene, stage.says = DOWN.name, illness.says
-        yield
+def _recover(stage: Stage, illness: Illness) -> Moments:
+    """The time until something is accepted again."""
+    stage.says = f"{illness.says} Over: it recovers."
     accepted = stage.ledger.count(ACCEPTED)
-    for _ in _until(
-        lambda: stage.ledger.count(ACCEPTED) > accepted or stage.settled,
+    yield from _until(
+        lambda: stage.settled or stage.ledger.count(ACCEPTED) > accepted,
         PATIENCE_SECONDS,
         f"nothing is accepted any more after this: {illness.says}",
-    ):
-        next(writing, None)
-        stage.scene, stage.says = DOWN.name, f"{illness.says} Over: it recovers."
-        yield
+    )
 
 
 def _settle(stage: Stage, says: str) -> Moments:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
 from pipeline.core.feed import Operation
@@ -63,9 +64,15 @@ class Shop:
         """The table as it is now."""
         return DeltaTable(str(self.root / table))
 
-    def rows(self, table: str) -> pa.Table:
-        """All rows as they are now."""
-        return pa.table(self.delta(table).to_pyarrow_table())
+    def rows(self, table: str, schema: pa.Schema) -> pa.Table:
+        """All rows as they are now.
+
+        Read file by file: `to_pyarrow_table` hands the files to Arrow's threads through Python,
+        and now and then a process that did so aborts when it ends (deltalake 1.6.6).
+        """
+        added = pa.table(self.delta(table).get_add_actions(flatten=True))
+        files = [self.root / table / path for path in added["path"].to_pylist()]
+        return pa.concat_tables(pq.ParquetFile(file).read().cast(schema) for file in files)
 
 
 def open_shop(root: Path, retail: Retail) -> Shop:

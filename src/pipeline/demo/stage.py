@@ -99,6 +99,10 @@ class Stage:
         """Whether each message of everything written so far is final."""
         return self.ledger.final >= self.expected and self.ledger.count(QUEUED) == 0
 
+    def struck(self) -> int:
+        """Requests that the failures made fail which the sandbox has now."""
+        return sum(int(one["struck"]) for one in self.sandbox.client.failures())
+
     def look(self) -> Picture:
         """Read what is new, and make a picture of it.
 

@@ -25,7 +25,8 @@ OVERSIZED: Final = 400
 """Lines of a basket whose call is over 32,000 bytes: a line takes about 130."""
 LOADED_AT: Final = datetime(2018, 1, 2, 3, 4, 5, tzinfo=UTC)
 COMMITS: Final = 5
-LATE_COMMITS: Final = 20
+LATE_COMMITS: Final = 4
+"""Of baskets, an illness."""
 
 Play = Callable[[Shop], Iterator[Written]]
 
@@ -146,7 +147,7 @@ def merge(shop: Shop) -> Iterator[Written]:
 
 def overwrite(shop: Shop) -> Iterator[Written]:
     """An INSERT OVERWRITE of all households that changes one in a thousand."""
-    rows = shop.rows(HOUSEHOLDS).sort_by("household_id")
+    rows = shop.rows(HOUSEHOLDS, HOUSEHOLD_ROW).sort_by("household_id")
     every = pa.array([n % 1000 == 0 for n in range(len(rows))])
     moved = pc.if_else(every, "Renter (moved)", rows["home_ownership"])
     place = rows.schema.get_field_index("home_ownership")
@@ -155,20 +156,22 @@ def overwrite(shop: Shop) -> Iterator[Written]:
     yield _counted(HOUSEHOLDS, "update", len(written))
 
 
-def while_down(shop: Shop) -> Iterator[Written]:
-    """More of everything while the destination is ill: whoever waits must keep their order."""
-    redemptions = cut(shop.portions.late_redemptions, LATE_COMMITS // 4)
-    for n, rows in enumerate(cut(shop.portions.later, LATE_COMMITS)):
+def while_down(shop: Shop, part: int, parts: int) -> Iterator[Written]:
+    """One of *parts* of what is written while the destination is ill.
+
+    Baskets, redemptions, and facts about the households that bought: who waits in the retry
+    queue must keep their order.
+    """
+    for rows in cut(_part(shop.portions.later, part, parts), LATE_COMMITS):
         yield shop.append(BASKETS, rows)
-        if n % 4 == 0 and n // 4 < len(redemptions):
-            yield shop.append(REDEMPTIONS, redemptions[n // 4])
-        if n % 4 == 2:  # noqa: PLR2004  in between
-            ids = _listed(rows["household_id"].slice(0, 10))
-            found = shop.delta(HOUSEHOLDS).update(
-                updates={"household_comp": f"'Seen in week {n}'"},
-                predicate=f"household_id IN ({ids})",
-            )
-            yield _updated(HOUSEHOLDS, found)
+    for rows in cut(_part(shop.portions.late_redemptions, part, parts), 1):
+        yield shop.append(REDEMPTIONS, rows)
+    ids = _listed(_part(shop.portions.later, part, parts)["household_id"].slice(0, 10))
+    found = shop.delta(HOUSEHOLDS).update(
+        updates={"household_comp": f"'Seen while ill, {part}'"},
+        predicate=f"household_id IN ({ids})",
+    )
+    yield _updated(HOUSEHOLDS, found)
 
 
 SCENES: Final = (
@@ -220,11 +223,10 @@ SCENES: Final = (
 )
 """What is played while the destination is well, in this order."""
 
-DOWN: Final = Scene(
-    name="outage",
-    says="Customer.io is ill, and upstream goes on writing.",
-    play=while_down,
-)
+
+def _part(rows: pa.Table, part: int, parts: int) -> pa.Table:
+    first, end = len(rows) * part // parts, len(rows) * (part + 1) // parts
+    return rows.slice(first, end - first)
 
 
 def _busiest(baskets: pa.Table) -> str:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pipeline.demo.load import load
 from pipeline.demo.retail import shape
 from pipeline.demo.shop import FEEDS, HOUSEHOLDS, Shop, open_shop
-from pipeline.demo.upstream import DOWN, SCENES, Written, opening, overwrite
+from pipeline.demo.upstream import SCENES, Written, opening, overwrite, while_down
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.net import net
 
@@ -32,9 +32,8 @@ def test_spark_reads_from_the_change_feeds_what_was_written(
 ) -> None:
     """Every commit of every scene: as many net inserts, updates and deletes as the writer says."""
     here = at(shop, tmp_path)
-    written = [
-        one for play in (opening, *(s.play for s in SCENES), DOWN.play) for one in play(here)
-    ]
+    written = [one for play in (opening, *(s.play for s in SCENES)) for one in play(here)]
+    written += [one for part in range(3) for one in while_down(here, part, 3)]
     feeds = {feed.name: feed for feed in load_feeds(Path("conf/feeds"))}
 
     for table in FEEDS:
