@@ -26,7 +26,14 @@ insert:
   traits: {email: email, age: "cast(age as int)", note: note}
 delete: delete_person
 """
-ORDERS = pa.schema([("order_id", pa.string()), ("person_id", pa.string()), ("total", pa.float64())])
+ORDERS = pa.schema(
+    [
+        ("order_id", pa.string()),
+        ("person_id", pa.string()),
+        ("total", pa.float64()),
+        ("note", pa.string()),
+    ]
+)
 ORDERS_FEED = """
 source: orders
 start: {version: 0}
@@ -36,7 +43,7 @@ order_by: [order_id]
 insert:
   type: track
   event: Order Completed
-  properties: {order_id: order_id, total: total}
+  properties: {order_id: order_id, total: total, note: note}
 update: nothing
 """
 
@@ -95,7 +102,7 @@ def make_shop(
         target="test",
         destination={"base_url": sandbox.base_url, "total_timeout": "PT3S"},
         delivery={
-            "slice_deadline": "PT20S",
+            "slice_deadline": "PT60S",
             "quick": {"attempts": 2, "wait_initial": "PT0.01S", "wait_max": "PT0.05S"},
             "breaker": {"probe_initial": "PT0.2S", "probe_max": "PT0.5S"},
             "holds": {"outlast": "PT5S"},

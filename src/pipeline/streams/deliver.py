@@ -136,15 +136,15 @@ class DeliverFeed:
         waive, repeated = False, False
         while True:
             self.runtime.stop.pause(0)
-            may_be_known = versions if repeated or not self.done else None
-            barrier = read_barrier(spark, self.runtime.where, self.feed, may_be_known)
             rows = drafts(
                 netted,
                 self.checked,
                 partitions=self.runtime.settings.delivery.tasks,
                 bucket=bucket if bucket[1] > 1 else None,
                 isolated=isolated,
-            )
+            )  # planned before the barrier is read: from then on the slice's time runs
+            may_be_known = versions if repeated or not self.done else None
+            barrier = read_barrier(spark, self.runtime.where, self.feed, may_be_known)
             one = Slice(
                 job=JOB,
                 feed=self.feed,

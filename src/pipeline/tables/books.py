@@ -12,6 +12,8 @@ from pipeline.core.records import ALERTS, BOOKS, OUTCOMES
 from pipeline.tables.layout import Layout
 from pipeline.tables.rows import append_rows
 
+FIRST = -1
+"""A feed that starts with version 0 is pinned after version -1."""
 START, PINNED, SNAPSHOT, COMMIT = "start", "pinned", "snapshot", "commit"
 """Origins: a start without rows of its own, a snapshot that was chosen, its rows, a commit's."""
 
@@ -30,7 +32,7 @@ class Entry:
 
 
 def read_books(
-    spark: SparkSession, where: Layout, feed: str, first: int = 0, last: int | None = None
+    spark: SparkSession, where: Layout, feed: str, first: int = FIRST, last: int | None = None
 ) -> dict[tuple[int, str], Entry]:
     """The entries of a feed, by version and origin; of two for one, the first that was booked."""
     rows = where.place(BOOKS).read(spark).where(F.col("feed") == feed)
@@ -110,7 +112,7 @@ def book(
 
 
 def recorded(
-    spark: SparkSession, where: Layout, feed: str, first: int = 0, last: int | None = None
+    spark: SparkSession, where: Layout, feed: str, first: int = FIRST, last: int | None = None
 ) -> dict[int, int]:
     """Messages of the feed that have an outcome, by source version."""
     rows = (
