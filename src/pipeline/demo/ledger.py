@@ -79,18 +79,25 @@ class Ledger:
 class OutcomesReader:
     """Reads each file of the outcomes table once, as commits add it."""
 
-    table: Path
+    path: Path
+    table: DeltaTable | None = None
+    version: int = -1
     seen: set[str] = field(default_factory=set)
 
     def read_into(self, ledger: Ledger) -> None:
         """Fold what was appended since the last time."""
-        if not DeltaTable.is_deltatable(str(self.table)):
+        if self.table is None:
+            if not DeltaTable.is_deltatable(str(self.path)):
+                return
+            self.table = DeltaTable(str(self.path))
+        self.table.update_incremental()
+        if self.table.version() == self.version:
             return
-        added = pa.table(DeltaTable(str(self.table)).get_add_actions(flatten=True))
-        paths = added.column("path").to_pylist()
-        kinds = added.column("partition.kind").to_pylist()
+        added = pa.table(self.table.get_add_actions(flatten=True))
+        paths, kinds = added["path"].to_pylist(), added["partition.kind"].to_pylist()
         for path, kind in zip(paths, kinds, strict=True):
             if path not in self.seen:
-                rows = pq.ParquetFile(self.table / path).read(list(COLUMNS))
+                rows = pq.ParquetFile(self.path / path).read(list(COLUMNS))
                 ledger.take(kind, rows.to_pylist())
                 self.seen.add(path)
+        self.version = self.table.version()

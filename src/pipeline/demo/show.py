@@ -27,7 +27,7 @@ from pipeline.settings import load_settings
 from pipeline.source.feed_files import load_feeds
 
 WRITE_KEY: Final = "demo"
-MOMENT: Final = 0.2
+MOMENT: Final = 0.25
 """Seconds between two looks."""
 
 
