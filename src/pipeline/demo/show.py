@@ -95,10 +95,14 @@ def _environment(folder: Path, sandbox: RunningSandbox) -> Mapping[str, str]:
 def _play(stage: Stage, written: list[Written], console: Console) -> None:
     for one in written:
         stage.note(one)
-    with screen(console) as shown:
-        for _ in script(stage):
-            shown.show(stage.look())
-            time.sleep(MOMENT)
+    try:
+        with screen(console) as shown:
+            for _ in script(stage):
+                shown.show(stage.look())
+                time.sleep(MOMENT)
+    except KeyboardInterrupt:
+        console.print("stopping: the jobs record what they have sent, then end")
+        raise
     picture = stage.look()
     console.print(
         f"{picture.received:,} messages delivered in {picture.seconds:.0f} s, "
