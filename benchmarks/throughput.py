@@ -128,7 +128,7 @@ def settings_for(folder: Path, url: str, tasks: int) -> Settings:
     return Settings(
         target="bench",
         destination={"base_url": url},
-        delivery={"tasks": tasks},
+        delivery={"tasks": tasks, "slice_rows": 1_000_000},
         triggers={"deliver": "PT0S"},
         sources={"root": str(folder)},
         tables={"root": str(folder / "tables"), "checkpoints": str(folder / "checkpoints")},
@@ -177,9 +177,11 @@ def pipeline_and_spark(
             before = received(url)
             seconds.clear()
             events(spark, number * count, count).write.format("delta").mode("append").save(source)
-            while received(url) - before < count:
-                if not done.acquire(timeout=1) and query.exception() is not None:
+            finished = False
+            while not finished:  # the micro-batch is over, and all of it arrived
+                if query.exception() is not None:
                     raise RuntimeError(str(query.exception()))
+                finished = done.acquire(timeout=1) and received(url) - before >= count
             ours.append(count / sum(seconds))
             alone.append(spark_alone(spark, source, number + 1, count))
             print(

@@ -56,13 +56,22 @@ def read_books(
 
 
 def book(
-    spark: SparkSession, where: Layout, feed: str, table_id: str, entries: Sequence[Entry]
+    spark: SparkSession,
+    where: Layout,
+    feed: str,
+    table_id: str,
+    entries: Sequence[Entry],
+    *,
+    are_new: bool = False,
 ) -> int:
-    """Book what is not booked yet; how many entries differ from the books, each an alert."""
+    """Book what is not booked yet; how many entries differ from the books, each an alert.
+
+    Where nothing of these versions can be booked (*are_new*), the books need not be read.
+    """
     if not entries:
         return 0
     versions = [entry.source_version for entry in entries]
-    known = read_books(spark, where, feed, min(versions), max(versions))
+    known = {} if are_new else read_books(spark, where, feed, min(versions), max(versions))
     now = datetime.now(UTC)
     new = [e for e in entries if (e.source_version, e.origin) not in known]
     append_rows(
