@@ -109,7 +109,14 @@ class DeliverFeed:
             )
             for version in counted
         ]
-        differing = books.book(spark, self.runtime.where, self.feed, self.checked.table_id, entries)
+        differing = books.book(
+            spark,
+            self.runtime.where,
+            self.feed,
+            self.checked.table_id,
+            entries,
+            are_new=self.done,
+        )
         if differing:
             logger(feed=self.feed).error("books.differ", versions=differing)
 
