@@ -17,6 +17,7 @@ from pipeline import log
 from pipeline.core.feed_model import FeedError
 from pipeline.keys import DEFAULT_FILE, KeysError, init_file
 from pipeline.settings import SettingsError, load_settings
+from pipeline.tables.refusal import TablesError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -196,7 +197,7 @@ def main() -> None:
     """Run the command line; refusals are printed in one piece, without a traceback."""
     try:
         app()
-    except (SettingsError, KeysError, FeedError) as error:
+    except (SettingsError, KeysError, FeedError, TablesError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
 

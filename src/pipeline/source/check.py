@@ -28,9 +28,16 @@ Types = Mapping[tuple[Operation, int], Mapping[str, T.DataType]]
 
 
 def check_feed(
-    spark: SparkSession, feed: Feed, table: SourceTable, *, limits: Limits = DEFAULT_LIMITS
+    spark: SparkSession,
+    feed: Feed,
+    table: SourceTable,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    begun: bool = False,
 ) -> CheckedFeed:
     """Check table, change feed, columns, expressions, types and start.
+
+    A feed that has *begun* goes on from its checkpoint: its start may be gone by now.
 
     Raises:
         FeedError: the feed cannot run; one line a problem, with file, field and what to do.
@@ -52,7 +59,8 @@ def check_feed(
     types, problems = _content_types(feed, opened)
     _raise(feed, problems)
     _raise(feed, list(_refused(feed, types, limits)))
-    _check_start(spark, feed, table)
+    if not begun:
+        _check_start(spark, feed, table)
     return CheckedFeed(
         feed=feed,
         table=table,

@@ -20,19 +20,24 @@ from pipeline.tables.layout import Layout
 
 FROM: Final = {"discard": "queued", "retry": "queued", "replay": "dead"}
 """Verb to the kind of the newest outcome that it may be said of."""
+ELSEWHERE: Final = frozenset({"release"})
+"""Read by deliver, not carried out here."""
 TO: Final = {"discard": "cancelled", "retry": "queued", "replay": "queued"}
 
 
 def obey(spark: SparkSession, where: Layout, claim: Claim, wishes: Sequence[commands.Wish]) -> None:
     """Append what the wishes come to, in one commit, before the position of commands moves."""
     about = [w for w in wishes if w.verb in FROM and w.message_id is not None]
+    unknown = [w for w in wishes if w not in about and w.verb not in ELSEWHERE]
+    refused = [(w, "refused", f"{w.verb}: not known, or without a message id") for w in unknown]
     if not about:
+        commands.results(spark, where, refused)
         return
     newest = _newest(spark, where, [str(w.message_id) for w in about])
     kinds = {
         row["message_id"]: row["kind"] for row in newest.select("message_id", "kind").collect()
     }
-    done: list[tuple[commands.Wish, str, str]] = []
+    done: list[tuple[commands.Wish, str, str]] = refused
     granted: dict[str, commands.Wish] = {}
     for one in about:
         kind = kinds.get(str(one.message_id))

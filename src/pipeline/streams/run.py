@@ -20,7 +20,7 @@ from pipeline.streams.claim import Claim, claim
 from pipeline.streams.drain import Drain
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
 from pipeline.streams.supervise import Guarded, Supervised, stopping_on_signals, supervise
-from pipeline.tables import leases
+from pipeline.tables import books, leases
 from pipeline.tables.layout import check_tables, create_tables, layout
 
 OK, FAILED, HELD = 0, 1, 3
@@ -82,7 +82,8 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
 
 def _check(spark: SparkSession, settings: Settings, feed: Feed) -> CheckedFeed:
     table = locate(feed.source, root=settings.sources.root, file=feed.file)
-    return check_feed(spark, feed, table, limits=settings.limits)
+    begun = bool(books.read_books(spark, layout(settings), feed.name))
+    return check_feed(spark, feed, table, limits=settings.limits, begun=begun)
 
 
 def _prepare(spark: SparkSession, settings: Settings) -> None:
@@ -111,6 +112,8 @@ def _with_claims(
         return _status(supervise(runtime, queries(claims), alive))
     except StopRequestedError:
         return OK
+    except leases.LeaseHeldError as error:
+        return _status(error)
     finally:
         for one in claims:
             _release(spark, runtime, one)
@@ -178,6 +181,8 @@ def _drain_what_is_due(spark: SparkSession, runtime: Runtime) -> int:
                 held_since = None
     except StopRequestedError:
         return OK
+    except leases.LeaseHeldError as error:
+        return _status(error)
     finally:
         if own is not None:
             _release(spark, runtime, own)
@@ -191,5 +196,5 @@ def _status(error: BaseException | None) -> int:
             logger().error("job.held", reason=str(error))
             return HELD
         case _:
-            logger().error("job.failed", error=type(error).__name__, reason=str(error)[:300])
+            logger().error("job.failed", error=type(error).__name__, reason=str(error)[:1000])
             return FAILED

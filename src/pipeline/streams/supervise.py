@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +55,7 @@ class Supervised:
 
     name: str
     start: Callable[[], tuple[StreamingQuery, Guarded]]
+    starting: Future[tuple[StreamingQuery, Guarded]] | None = None
     query: StreamingQuery | None = None
     guarded: Guarded | None = None
     failures: int = 0
@@ -87,31 +89,38 @@ def supervise(
     """
     poll = runtime.settings.lease.poll.total_seconds()
     answered_at = now()
-    while not runtime.stop.asked and not all(one.ended for one in queries):
+    lost: LeaseLostError | None = None
+    # Starting may take long (a snapshot is sent first), and challenges must be answered meanwhile.
+    with ThreadPoolExecutor(max_workers=max(len(queries), 1)) as pool:
+        while not runtime.stop.asked and not all(one.ended for one in queries):
+            for one in queries:
+                _look(runtime, one, pool)
+                if isinstance(one.error, LeaseLostError):
+                    runtime.stop.ask()
+            if now() - answered_at >= poll:
+                answered_at = now()
+                try:
+                    alive()
+                except LeaseLostError as error:
+                    lost = error
+                    runtime.stop.ask()
+            with contextlib.suppress(StopRequestedError):
+                runtime.stop.pause(LOOK)
         for one in queries:
-            _look(runtime, one)
-            if isinstance(one.error, LeaseLostError):
-                runtime.stop.ask()
-        if now() - answered_at >= poll:
-            alive()
-            answered_at = now()
-        with contextlib.suppress(StopRequestedError):
-            runtime.stop.pause(LOOK)
-    for one in queries:
-        _finish(one)
-    return next((one.error for one in queries if one.error is not None), None)
+            _await_start(runtime, one)
+            _finish(one)
+    return lost or next((one.error for one in queries if one.error is not None), None)
 
 
-def _look(runtime: Runtime, one: Supervised) -> None:
+def _look(runtime: Runtime, one: Supervised, pool: ThreadPoolExecutor) -> None:
     """Start, restart, or note the end of one query."""
     if one.ended or now() < one.restart_at:
         return
     if one.query is None:
-        try:
-            one.query, one.guarded = one.start()
-            one.started_at = now()
-        except Exception as error:  # noqa: BLE001  whatever it is, the other feeds go on
-            _failed(runtime, one, error)
+        if one.starting is None:
+            one.starting = pool.submit(one.start)
+        elif one.starting.done():
+            _await_start(runtime, one)
         return
     if one.query.isActive:
         return
@@ -123,6 +132,18 @@ def _look(runtime: Runtime, one: Supervised) -> None:
     if now() - one.started_at > WELL_AFTER:
         one.failures = 0
     _failed(runtime, one, found)
+
+
+def _await_start(runtime: Runtime, one: Supervised) -> None:
+    """Take over a query that was started, or note why it was not."""
+    if one.starting is None:
+        return
+    starting, one.starting = one.starting, None
+    try:
+        one.query, one.guarded = starting.result()
+        one.started_at = now()
+    except Exception as error:  # noqa: BLE001  whatever it is, the other feeds go on
+        _failed(runtime, one, error)
 
 
 def _error(one: Supervised) -> BaseException | None:

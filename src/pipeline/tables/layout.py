@@ -8,10 +8,7 @@ from pyspark.sql import SparkSession
 from pipeline.core.records import FORMAT_PROPERTY, FORMAT_VERSION, TABLES, Table
 from pipeline.settings import Settings
 from pipeline.tables.place import Place
-
-
-class TablesError(Exception):
-    """The tables cannot be used; the message has the command to run."""
+from pipeline.tables.refusal import TablesError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from pipeline.core.fold import OutcomeRow, barred, fold
 from pipeline.core.lease import txn_version
 from pipeline.core.records import OUTCOMES
 from pipeline.tables import leases, outcomes, retry_queue
-from pipeline.tables.layout import Layout, TablesError, check_tables, create_tables
+from pipeline.tables.layout import Layout, check_tables, create_tables
+from pipeline.tables.refusal import TablesError
 from pipeline.tables.rows import append_rows
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
