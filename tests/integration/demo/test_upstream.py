@@ -3,35 +3,21 @@
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.demo.load import load
-from pipeline.demo.retail import shape
-from pipeline.demo.shop import FEEDS, HOUSEHOLDS, Shop, open_shop
+from pipeline.demo.retail import Retail
+from pipeline.demo.shop import FEEDS, HOUSEHOLDS, open_shop
 from pipeline.demo.upstream import SCENES, Written, opening, overwrite, while_down
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.net import net
 
-ROWS = 1000
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    """The retailer's data; nothing is written before a test has set a folder."""
-    return open_shop(Path("/nowhere"), shape(load(), ROWS))
-
-
-def at(shop: Shop, folder: Path) -> Shop:
-    return Shop(root=folder, retail=shop.retail, portions=shop.portions)
-
 
 def test_spark_reads_from_the_change_feeds_what_was_written(
-    spark: SparkSession, shop: Shop, tmp_path: Path
+    spark: SparkSession, retail: Retail, tmp_path: Path
 ) -> None:
     """Every commit of every scene: as many net inserts, updates and deletes as the writer says."""
-    here = at(shop, tmp_path)
+    here = open_shop(tmp_path, retail)
     written = [one for play in (opening, *(s.play for s in SCENES)) for one in play(here)]
     written += [one for part in range(3) for one in while_down(here, part, 3)]
     feeds = {feed.name: feed for feed in load_feeds(Path("conf/feeds"))}
@@ -48,10 +34,10 @@ def test_spark_reads_from_the_change_feeds_what_was_written(
 
 
 def test_an_overwrite_leaves_one_change_a_household(
-    spark: SparkSession, shop: Shop, tmp_path: Path
+    spark: SparkSession, retail: Retail, tmp_path: Path
 ) -> None:
     """The writer records all rows as removed and added; the net effect is an update each."""
-    here = at(shop, tmp_path)
+    here = open_shop(tmp_path, retail)
     list(opening(here))
     list(overwrite(here))
     feed = next(feed for feed in load_feeds(Path("conf/feeds")) if feed.name == HOUSEHOLDS)
@@ -65,7 +51,7 @@ def test_an_overwrite_leaves_one_change_a_household(
     netted = net(changes, feed)
 
     moved = netted.where("row.home_ownership <=> 'Renter (moved)'")
-    households = len(shop.retail.households)
+    households = len(retail.households)
     assert netted.where(F.col("operation") == "update").count() == netted.count() == households
     assert moved.count() == -(-households // 1000)
 

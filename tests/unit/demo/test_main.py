@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.demo.__main__ import SMALL, parse
+from pipeline.demo import __main__ as module
+from pipeline.demo.__main__ import SMALL, main, parse
+from pipeline.demo.children import ChildError
+from pipeline.demo.verdict import Received, Verdict
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,39 @@ def test_without_arguments_the_small_show_is_left_where_the_settings_look() -> N
 
     assert (show.rows, show.folder) == (SMALL, Path("build/demo"))
     assert "root: build/demo/tables" in show.conf.read_text()
+
+
+def verdict(*disagreements: str) -> Verdict:
+    return Verdict(
+        books=(),
+        received=Received(applied=frozenset(), arrivals=0, dropped={}),
+        never_arrived=frozenset(),
+        unaccounted=frozenset(),
+        disagreements=disagreements,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [
+        (verdict(), 0),
+        (verdict("baskets: the books do not close"), 1),
+        (ChildError("deliver ended by itself with status 2"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_the_exit_status_tells_how_it_went(
+    ends: Verdict | BaseException, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0 only when the books close and the sandbox agrees."""
+
+    def run(*_: object) -> Verdict:
+        if isinstance(ends, BaseException):
+            raise ends
+        return ends
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr("sys.argv", ["demo"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    assert main() == status

@@ -1,10 +1,14 @@
 """When the show's three counts agree, and when they do not."""
 
+import io
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from pipeline.demo.ledger import Ledger, Newest
+from pipeline.demo.report import report
 from pipeline.demo.verdict import Books, Received, Verdict, judge, received
 
 
@@ -73,3 +77,22 @@ def test_ids_that_were_only_dropped_have_not_arrived() -> None:
     seen = received(rows, {"dropped": {"call_too_large": 1}})
 
     assert seen == Received(applied=frozenset("a"), arrivals=2, dropped={"call_too_large": 1})
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (verdict(), "The books close, and the sandbox agrees."),
+        (verdict(books(closes=False)), "They do NOT agree"),
+    ],
+)
+def test_the_last_page_says_how_it_ended(found: Verdict, words: str) -> None:
+    """Books, reasons of what was not sent, repeats, the verdict, and where to look."""
+    console = Console(file=io.StringIO(), width=110)
+
+    report(console, found, {"baskets": 3}, LEDGER, Path("build/demo"), Path("conf/local.yml"))
+
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    for expected in (words, "dead: 1 of baskets (map)", "1 repeats", "build/demo/sandbox.db"):
+        assert expected in text
