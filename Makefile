@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e lint format bench clean
+.PHONY: help setup demo test unit integration e2e lint types format bench clean
 PY := .venv/bin/python
 ROWS ?= small
 # The share of lines and branches that tests reach; raise it, never lower it.
@@ -32,6 +32,9 @@ lint: setup ## ruff, mypy, import contracts
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+types: setup ## mypy alone
+	@.venv/bin/mypy
 
 format: setup ## format the code
 	@.venv/bin/ruff format
