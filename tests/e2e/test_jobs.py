@@ -1,5 +1,6 @@
 """Both jobs, from source tables to the receiver, with everything that goes wrong in a day."""
 
+import threading
 from collections import Counter
 
 import pytest
@@ -8,7 +9,9 @@ from pipeline.core.fold import MESSAGE_KINDS
 from pipeline.operations.reconcile import reconcile
 from pipeline.sandbox.failure import Failure
 from pipeline.source.feed_files import load_feeds
-from pipeline.streams.run import HELD, OK, run_deliver, run_drain
+from pipeline.streams.run import FAILED, HELD, OK, run_deliver, run_drain
+from pipeline.tables import leases
+from pipeline.tables.layout import create_tables, layout
 
 from .conftest import ORDERS, PEOPLE
 
@@ -67,6 +70,12 @@ def test_a_day_of_changes_arrives_whole_and_the_books_close(spark, shop, ledger)
     found = books(spark, shop)
     assert (found["orders"].accepted, found["orders"].dead) == (40, 1)
     assert (found["people"].changes, found["people"].dead, found["people"].skipped) == (44, 2, 20)
+    for number in range(5):
+        events = shop.sandbox.client.events(f"p{number}", limit=100)
+        orders = [
+            e["call"]["properties"]["order_id"] for e in events if e["event"] != "User Deleted"
+        ]
+        assert orders == [f"o{n:03}" for n in range(number, 40, 5)]
     arrived = shop.accepted()
     accepted = {row["message_id"] for row in ledger() if row["kind"] == "accepted"}
     assert set(arrived) == accepted
@@ -120,3 +129,25 @@ def test_delivery_in_the_driver_gives_the_same_ledger(spark, shop, ledger, site)
     assert Counter(row["kind"] for row in ledger()) == {"accepted": 10}
     assert {row["message_id"] for row in ledger()} == set(shop.accepted())
     assert set(MESSAGE_KINDS) >= {row["kind"] for row in ledger()}
+
+
+def test_a_second_drain_says_who_holds_the_lease_and_ends(spark, shop, capsys):
+    """The first one lives and answers; nothing is taken from it."""
+    where = layout(shop.settings)
+    create_tables(spark, where)
+    first = leases.acquire(spark, where, "drain", "the-first", answer_within=0)
+    over = threading.Event()
+
+    def live():
+        while not over.wait(0.2):
+            leases.check(spark, where, first)
+
+    alive = threading.Thread(target=live)
+    alive.start()
+    try:
+        assert run_drain(spark, shop.settings, available_now=True) == FAILED
+    finally:
+        over.set()
+        alive.join()
+    assert "held by the-first" in capsys.readouterr().out
+    leases.check(spark, where, first)
