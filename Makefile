@@ -4,7 +4,7 @@
 PY := .venv/bin/python
 ROWS ?= small
 # The share of lines and branches that tests reach; raise it, never lower it.
-COVERAGE := 85
+COVERAGE := 88
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
