@@ -1,6 +1,6 @@
 """Events a second from a change feed to accepted, beside Spark alone and the official client.
 
-Run: make bench (or python benchmarks/throughput.py --events 500000 --rounds 5). All three send or
+Run: make bench (or python benchmarks/throughput.py --events 1000000 --rounds 6). All three send or
 compute the same events in the same run on the same machine, the first two in one warm JVM, in
 turns. Figures are medians of the rounds from the third on; ratios are what to look at.
 """
@@ -139,7 +139,7 @@ def pipeline_and_spark(
     folder: Path, url: str, count: int, rounds: int
 ) -> tuple[list[float], list[float]]:
     """Events a second of each round: ours, and Spark alone on the same commit."""
-    spark = local_session("bench", memory="4g")
+    spark = local_session("bench", memory="4g", java="-XX:+UseParallelGC")
     source = str(folder / "orders")
     events(spark, 0, 0).write.format("delta").option("delta.enableChangeDataFeed", "true").save(
         source
@@ -204,7 +204,7 @@ def official(url: str, count: int, rounds: int) -> list[float]:
 def main() -> int:
     """Run, print, and write build/bench.json; 1 when the required ratio is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=500_000)
+    parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--required", type=float, default=6.0, help="times the official client")
     arguments = parser.parse_args()

@@ -19,7 +19,13 @@ from pipeline.streams.begin import begin, checkpoint
 from pipeline.streams.claim import Claim, claim
 from pipeline.streams.drain import Drain
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
-from pipeline.streams.supervise import Guarded, Supervised, stopping_on_signals, supervise
+from pipeline.streams.supervise import (
+    Guarded,
+    Supervised,
+    first_line,
+    stopping_on_signals,
+    supervise,
+)
 from pipeline.tables import books, leases
 from pipeline.tables.layout import check_tables, create_tables, layout
 
@@ -188,6 +194,12 @@ def _drain_what_is_due(spark: SparkSession, runtime: Runtime) -> int:
             _release(spark, runtime, own)
 
 
+def _words(error: BaseException) -> str:
+    """Our own refusals in full, whatever else raises scrubbed."""
+    ours = isinstance(error, leases.LeaseHeldError | leases.LeaseLostError | FeedError)
+    return str(error) if ours else first_line(error)
+
+
 def _status(error: BaseException | None) -> int:
     match error:
         case None:
@@ -196,5 +208,5 @@ def _status(error: BaseException | None) -> int:
             logger().error("job.held", reason=str(error))
             return HELD
         case _:
-            logger().error("job.failed", error=type(error).__name__, reason=str(error)[:1000])
+            logger().error("job.failed", error=type(error).__name__, reason=_words(error))
             return FAILED

@@ -12,6 +12,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
+from pipeline.core.scrub import scrub
 from pipeline.log import logger
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, Stop, StopRequestedError, now
 from pipeline.tables.leases import LeaseLostError
@@ -167,7 +168,7 @@ def _failed(runtime: Runtime, one: Supervised, error: BaseException) -> None:
     log.error(
         "query.failed",
         error=type(error).__name__,
-        reason=_first_line(error),
+        reason=first_line(error),
         failures=one.failures,
         restart_in_seconds=None if final else pause,
     )
@@ -177,9 +178,10 @@ def _failed(runtime: Runtime, one: Supervised, error: BaseException) -> None:
         one.restart_at = now() + pause
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's words, scrubbed: Spark's errors quote values of rows."""
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else ""
+    return scrub(lines[0]) if lines else ""
 
 
 def _finish(one: Supervised) -> None:

@@ -1,8 +1,10 @@
 """Where the pipeline's own tables are, by settings; made in one command that can be run again."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from pipeline.core.records import FORMAT_PROPERTY, FORMAT_VERSION, TABLES, Table
@@ -36,9 +38,23 @@ def create_tables(spark: SparkSession, where: Layout) -> tuple[str, ...]:
     for table in TABLES:
         place = where.place(table)
         if not place.exists(spark):
-            spark.sql(create_statement(table, place))
-            made.append(table.name)
+            try:
+                spark.sql(create_statement(table, place))
+            except AnalysisException:
+                if not _appears(spark, place):  # another job may be making it right now
+                    raise
+            else:
+                made.append(table.name)
     return tuple(made)
+
+
+def _appears(spark: SparkSession, place: Place) -> bool:
+    """Whether the table is there soon."""
+    for _ in range(20):
+        if place.exists(spark):
+            return True
+        time.sleep(0.5)
+    return False
 
 
 def create_statement(table: Table, place: Place) -> str:

@@ -1,5 +1,6 @@
 """Open the Spark session: the runtime's own on Databricks, an embedded one with Delta elsewhere."""
 
+import logging
 import os
 import sys
 
@@ -26,10 +27,20 @@ NEEDED = {
 """What the code relies on, on every platform."""
 
 
+def _silence() -> None:
+    """Spark quotes a row's values in its errors, and a row's values belong in no log.
+
+    What a person needs of an error, our own events say: its class, and its words scrubbed.
+    """
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+
+
 def active_session() -> SparkSession:
     """The session that this platform offers: Databricks' own, or a local one."""
     if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
         return local_session("pipeline", java=QUICK)
+    _silence()
     session = SparkSession.builder.getOrCreate()
     for name, value in NEEDED.items():
         session.conf.set(name, value)
@@ -42,6 +53,7 @@ def local_session(
     """Start or find an embedded Spark with Delta; jars come from Maven Central, then a cache."""
     from delta import configure_spark_with_delta_pip  # noqa: PLC0415  only local use has it
 
+    _silence()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers, too, need our packages
     builder = (
         SparkSession.builder.appName(name)
@@ -55,7 +67,7 @@ def local_session(
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
-        .config("spark.log.level", "ERROR")
+        .config("spark.log.level", "OFF")
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))
         .config("spark.databricks.delta.snapshotPartitions", str(SHUFFLE_PARTITIONS))
         .config("spark.speculation", "false")
