@@ -48,7 +48,7 @@ source: {source}
 start: latest
 row_key: [order_id]
 entity: {{person: customer_id}}
-order_by: [order_id]
+order_by: [ordered_at]
 event_time: ordered_at
 insert:
   type: track

@@ -149,6 +149,7 @@ class DeliverFeed:
                 partitions=self.runtime.settings.delivery.tasks,
                 bucket=bucket if bucket[1] > 1 else None,
                 isolated=isolated,
+                one_version=versions[0] == versions[1],
             )  # planned before the barrier is read: from then on the slice's time runs
             may_be_known = versions if repeated or not self.done else None
             barrier = read_barrier(spark, self.runtime.where, self.feed, may_be_known)
