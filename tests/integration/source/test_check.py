@@ -97,8 +97,8 @@ def test_a_start_whose_files_are_gone_says_what_can_be_read(source) -> None:
 @pytest.mark.parametrize(
     ("source_text", "expected"),
     [
-        ("people", SourceTable(path="/root/people")),
-        ("a/b", SourceTable(path="/root/a/b")),
+        ("people", SourceTable(path="/base/people")),
+        ("a/b", SourceTable(path="/base/a/b")),
         ("/abs/people", SourceTable(path="/abs/people")),
         ("s3://bucket/people", SourceTable(path="s3://bucket/people")),
         ("main.crm.people", SourceTable(name="main.crm.people")),
@@ -107,7 +107,7 @@ def test_a_start_whose_files_are_gone_says_what_can_be_read(source) -> None:
 )
 def test_sources_are_paths_or_names(source_text: str, expected: SourceTable) -> None:
     """A name has dots, a path has slashes, and what has neither is below the root."""
-    assert locate(source_text, root="/root/", file="f.yml") == expected
+    assert locate(source_text, root="/base/", file="f.yml") == expected
 
 
 def test_a_relative_source_needs_a_root() -> None:
