@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.ids import ID_LENGTH, entity_hashes, message_ids
-from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict, data, offsets
+from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict, data, offsets, whole
 
 ID_OFFSET: Final = len('{"messageId":"')
 """Where in a body its id stands."""
@@ -50,11 +50,11 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
         bodies=bodies,
         entity_hashes=_hash_entities(drafts["entity"], policy.hashing_key),
         feed=pa.array([policy.feed], pa.string()).take(pa.array(np.zeros(count, np.int32))),
-        source_version=_plain(drafts["source_version"]),
-        committed_at=_plain(drafts["committed_at"]),
-        call_number=_plain(drafts["call_number"]),
-        call_type=_plain(drafts["call_type"]),
-        event=_plain(drafts["event"]),
+        source_version=whole(drafts["source_version"]),
+        committed_at=whole(drafts["committed_at"]),
+        call_number=whole(drafts["call_number"]),
+        call_type=whole(drafts["call_type"]),
+        event=whole(drafts["event"]),
         position=np.arange(count, dtype=np.int64),
         number=np.ones(count, dtype=np.int32),
         attempts=np.zeros(count, dtype=np.int32),
@@ -67,10 +67,6 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
     )
 
 
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
 def _strings(column: pa.ChunkedArray) -> list[str | None]:
     if column.null_count == len(column):
         return [None] * len(column)
@@ -79,12 +75,12 @@ def _strings(column: pa.ChunkedArray) -> list[str | None]:
 
 
 def _large(column: pa.ChunkedArray) -> pa.LargeBinaryArray:
-    return _plain(column.cast(pa.large_string()).cast(pa.large_binary()))
+    return whole(column.cast(pa.large_string()).cast(pa.large_binary()))
 
 
 def _fixed_bytes(column: pa.ChunkedArray) -> bytes:
     """The digests' bytes, one after the other."""
-    array = _plain(column.cast(pa.large_binary()))
+    array = whole(column.cast(pa.large_binary()))
     if array.null_count:
         raise ValueError("a draft has no digest")
     places = offsets(array)
@@ -126,7 +122,7 @@ def _refuse_large(
 
 def _hash_entities(column: pa.ChunkedArray, hashing_key: bytes) -> list[bytes]:
     """A keyed hash each, computed once for each distinct entity."""
-    encoded = pc.dictionary_encode(_plain(column))
+    encoded = pc.dictionary_encode(whole(column))
     hashes = np.array(
         [*entity_hashes(encoded.dictionary.to_pylist(), hashing_key), NO_ENTITY], dtype=object
     )

@@ -67,6 +67,11 @@ class Sealed:
         return len(self.ids)
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
 def offsets(bodies: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
     """The n + 1 offsets of the array's data buffer."""
     buffer = bodies.buffers()[1]

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from pipeline.core.cipher import Keyring, TamperedError, decrypt
 from pipeline.core.ids import ID_LENGTH
-from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict
+from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict, whole
 
 
 def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
@@ -39,7 +39,7 @@ def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
             continue
         envelope[place] = envelope_of.setdefault(constant, len(envelope_of))
         bodies.append(call + b",")
-    plain = {name: _plain(queued[name]) for name in _KEPT}
+    plain = {name: whole(queued[name]) for name in _KEPT}
     return Sealed(
         ids=np.frombuffer("".join(ids).encode(), dtype=np.uint8).reshape(count, ID_LENGTH),
         bodies=pa.array(bodies, pa.large_binary()),
@@ -58,7 +58,3 @@ def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
 
 
 _KEPT = ("feed", "source_version", "committed_at", "call_number", "call_type", "event")
-
-
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks()

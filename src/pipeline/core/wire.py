@@ -13,10 +13,6 @@ from typing import Final
 from pipeline.core.outcome import Accepted, Held, Outcome, Rejected, Retryable
 from pipeline.core.scrub import scrub
 
-BATCHABLE: Final = frozenset({"identify", "track", "page", "screen", "group"})
-"""The calls that `/v1/batch` takes; an alias goes alone."""
-ENDPOINTS: Final = (*sorted(BATCHABLE), "alias", "batch")
-
 BASE_URLS: Final[Mapping[str, str]] = {
     "us": "https://cdp.customer.io",
     "eu": "https://cdp-eu.customer.io",

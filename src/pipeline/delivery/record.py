@@ -12,7 +12,6 @@ from pipeline.core.ids import ID_LENGTH
 from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
 from pipeline.core.records import OUTCOMES
 from pipeline.core.retry import exhausted, jitter, next_attempt_at
-from pipeline.core.scrub import scrub
 from pipeline.core.sealed import KINDS, NO_ENTITY, Verdict
 from pipeline.delivery.plan import Plan
 from pipeline.delivery.task import RequestRow, Task
@@ -176,7 +175,7 @@ def _reason(row: RequestRow) -> str | None:
 def _answer(row: RequestRow) -> str | None:
     match row.sent.outcome:
         case Rejected(detail=detail):
-            return scrub(detail)
+            return detail
         case Accepted() | Retryable() | Held():
             return None
 

@@ -150,8 +150,3 @@ def _differences(
 def as_json(found: Sequence[FeedBooks]) -> list[dict[str, object]]:
     """The same as JSON values."""
     return [{**asdict(one), "closes": one.closes} for one in found]
-
-
-def total(found: Sequence[FeedBooks]) -> dict[str, int]:
-    """Messages in each state, all feeds together."""
-    return {state: sum(int(getattr(one, state)) for one in found) for state in STATES}
