@@ -1,0 +1,35 @@
+"""The command line: `pipeline COMMAND --conf conf/<target>.yml`; a module a group of commands.
+
+A module imports Spark, and what else is slow, inside its commands: `--help` answers at once.
+"""
+
+import sys
+
+import typer
+
+from pipeline.cli import check, hold, jobs, key, reconcile, sandbox, tables
+from pipeline.core.feed_model import FeedError
+from pipeline.keys import KeysError
+from pipeline.settings import SettingsError
+from pipeline.tables.refusal import TablesError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Delta change feeds to Customer.io.",
+)
+for module in (jobs, reconcile, check, sandbox):
+    app.add_typer(module.app)
+app.add_typer(tables.app, name="tables")
+app.add_typer(key.app, name="key")
+app.add_typer(hold.app, name="hold")
+
+
+def main() -> None:
+    """Run the command line; refusals are printed in one piece, without a traceback."""
+    try:
+        app()
+    except (SettingsError, KeysError, FeedError, TablesError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
