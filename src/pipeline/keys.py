@@ -6,6 +6,7 @@ process, never in a query plan.
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 import secrets
@@ -36,6 +37,11 @@ class Secrets:
     api_key: str = field(repr=False)
     payload_keys: Keyring
     hashing_key: bytes = field(repr=False)
+
+
+def fingerprint(api_key: str) -> str:
+    """The short public name of an API key: 8 hex digits of a hash that tells nothing about it."""
+    return hashlib.blake2b(api_key.encode(), digest_size=4, person=b"api-key-id").hexdigest()
 
 
 def load_keys(keys: Keys) -> Secrets:

@@ -154,6 +154,14 @@ class Keys(_Part):
     scope: str | None = None
 
 
+class Audit(_Part):
+    """The audit log."""
+
+    heads: str | None = None
+    """Folder for the heads of its hash chains; default: beside the checkpoints. Best where those
+    who can write the table cannot write: that is what makes a cut-off end show."""
+
+
 class Settings(BaseSettings):
     """All settings of one target."""
 
@@ -173,6 +181,12 @@ class Settings(BaseSettings):
     sources: Sources = Sources()
     tables: Tables
     keys: Keys = Keys()
+    audit: Audit = Audit()
+
+    @property
+    def audit_heads(self) -> str:
+        """Where the heads of the audit log are."""
+        return self.audit.heads or f"{self.tables.checkpoints.rstrip('/')}/audit_heads"
 
     @classmethod
     def settings_customise_sources(

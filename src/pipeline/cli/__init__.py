@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pipeline.cli import check, hold, jobs, key, reconcile, sandbox, tables
+from pipeline.cli import audit, check, hold, jobs, key, reconcile, sandbox, tables
 from pipeline.core.feed_model import FeedError
 from pipeline.keys import KeysError
 from pipeline.settings import SettingsError
@@ -24,6 +24,7 @@ for module in (jobs, reconcile, check, sandbox):
 app.add_typer(tables.app, name="tables")
 app.add_typer(key.app, name="key")
 app.add_typer(hold.app, name="hold")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -230,6 +230,7 @@ AUDIT_LOG: Final = Table(
         ("sequence", "bigint", "Place in the chain, from 0"),
         ("action", "string", "Dotted name of what was done"),
         ("who", "string", "Databricks user or local account"),
+        ("origin", "string", "From where: host and process"),
         ("detail", "string", "JSON: counts, fingerprints, nothing personal"),
         ("recorded_at", "timestamp", "When"),
         ("previous_hash", "string", "Hash of the entry before"),

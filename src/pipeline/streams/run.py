@@ -27,6 +27,7 @@ from pipeline.streams.supervise import (
     supervise,
 )
 from pipeline.tables import books, leases
+from pipeline.tables.audit_start import audit_start
 from pipeline.tables.layout import check_tables, create_tables, layout
 
 OK, FAILED, HELD = 0, 1, 3
@@ -50,6 +51,7 @@ def run_deliver(
             f"{settings.sources.feeds}: there is no feed named {', '.join(sorted(missing))}"
         )
     checked = [_check(spark, settings, feed) for feed in chosen]
+    audit_start(spark, settings, secrets, "deliver")
     runtime = Runtime(
         settings=settings, secrets=secrets, streams=len(checked), available_now=available_now
     )
@@ -72,6 +74,7 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
     """Drain the retry queue; the exit status."""
     secrets = load_keys(settings.keys)
     _prepare(spark, settings)
+    audit_start(spark, settings, secrets, "drain")
     runtime = Runtime(settings=settings, secrets=secrets, available_now=available_now)
     with stopping_on_signals(runtime.stop):
         if available_now:

@@ -1,0 +1,62 @@
+"""The audit log on a real table: chains, heads, two writers at once."""
+
+import threading
+
+import pytest
+
+from pipeline.core.audit import verify
+from pipeline.core.cipher import keyring
+from pipeline.core.records import AUDIT_LOG
+from pipeline.keys import Secrets
+from pipeline.settings import Settings
+from pipeline.tables.audit import audit, entries, heads
+from pipeline.tables.audit_start import audit_start
+from pipeline.tables.layout import create_tables, layout
+
+
+@pytest.fixture
+def settings(spark, tmp_path):
+    made = Settings(
+        target="test",
+        tables={"root": str(tmp_path / "tables"), "checkpoints": str(tmp_path / "checkpoints")},
+        sources={"feeds": str(tmp_path)},
+    )
+    create_tables(spark, layout(made))
+    return made
+
+
+def test_two_processes_share_a_chain_and_tampering_shows(spark, settings):
+    """Appends at once would fork the chain, or a changed table would pass for whole."""
+
+    def write(number):
+        audit(spark, settings, "cli", "erase.requested", {"number": number})
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = entries(spark, settings, action="erase")
+    assert sorted(entry.sequence for entry in found) == [0, 1, 2]
+    assert {entry.who for entry in found} != {"unknown"}
+    assert verify(found, heads(settings)) == ()
+    table = layout(settings).place(AUDIT_LOG).sql
+    spark.sql(f"UPDATE {table} SET who = 'nobody' WHERE sequence = 1")
+    assert [f.sequence for f in verify(entries(spark, settings), heads(settings))] == [1]
+    spark.sql(f"DELETE FROM {table} WHERE sequence >= 1")
+    assert "are missing" in verify(entries(spark, settings), heads(settings))[0].what
+
+
+def test_a_start_says_what_changed_and_no_key(spark, settings, tmp_path):
+    """A change of settings or of a feed would go unnoticed, or a key would be in the log."""
+    secrets = Secrets(api_key="k-canary", payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
+    audit_start(spark, settings, secrets, "drain")
+    audit_start(spark, settings, secrets, "drain")
+    assert [e.action for e in entries(spark, settings)].count("settings.changed") == 1
+    (tmp_path / "people.yml").write_text("source: people")
+    changed = settings.model_copy(update={"target": "other"})
+    audit_start(spark, changed, secrets, "drain")
+    newest = entries(spark, settings, action="settings")[-1].detail
+    assert '"changed": {"feed people": [null, ' in newest
+    assert '"target": ["test", "other"]' in newest
+    assert all("k-canary" not in entry.detail for entry in entries(spark, settings))
