@@ -7,9 +7,22 @@ import sys
 
 import typer
 
-from pipeline.cli import audit, check, hold, jobs, key, reconcile, sandbox, tables
+from pipeline.cli import (
+    audit,
+    check,
+    commands,
+    hold,
+    jobs,
+    key,
+    piles,
+    reconcile,
+    sandbox,
+    status,
+    tables,
+)
 from pipeline.core.feed_model import FeedError
 from pipeline.keys import KeysError
+from pipeline.operations.choice import MessageError
 from pipeline.settings import SettingsError
 from pipeline.tables.refusal import TablesError
 
@@ -19,18 +32,20 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Delta change feeds to Customer.io.",
 )
-for module in (jobs, reconcile, check, sandbox):
+for module in (jobs, status, reconcile, check, commands, sandbox):
     app.add_typer(module.app)
 app.add_typer(tables.app, name="tables")
 app.add_typer(key.app, name="key")
 app.add_typer(hold.app, name="hold")
 app.add_typer(audit.app, name="audit")
+app.add_typer(piles.queue, name="queue")
+app.add_typer(piles.dead, name="dead")
 
 
 def main() -> None:
     """Run the command line; refusals are printed in one piece, without a traceback."""
     try:
         app()
-    except (SettingsError, KeysError, FeedError, TablesError) as error:
+    except (SettingsError, KeysError, FeedError, TablesError, MessageError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)

@@ -219,6 +219,8 @@ ALERTS: Final = Table(
         ("expected", "string", "What was expected"),
         ("detail", "string", "In words, nothing personal"),
         ("recorded_at", "timestamp", "When"),
+        ("state", "string", "firing, or recovered; null for a finding that has no end"),
+        ("runbook", "string", "Section of docs/runbook.md that says what to do"),
     ),
 )
 

@@ -1,7 +1,7 @@
 """Carry out commands about messages: each takes effect as a row in `outcomes`.
 
 Judged by the message's newest outcome, so that repeating a command after a crash does nothing:
-retry and discard only what is queued, replay only what is dead.
+retry only what is queued, discard that and what is dead, replay only what is dead.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from pipeline.streams.claim import Claim
 from pipeline.tables import commands, outcomes
 from pipeline.tables.layout import Layout
 
-FROM: Final = {"discard": "queued", "retry": "queued", "replay": "dead"}
-"""Verb to the kind of the newest outcome that it may be said of."""
+FROM: Final = {"discard": ("queued", "dead"), "retry": ("queued",), "replay": ("dead",)}
+"""Verb to the kinds of the newest outcome that it may be said of."""
 ELSEWHERE: Final = frozenset({"release"})
 """Read by deliver, not carried out here."""
 TO: Final = {"discard": "cancelled", "retry": "queued", "replay": "queued"}
@@ -41,13 +41,17 @@ def obey(spark: SparkSession, where: Layout, claim: Claim, wishes: Sequence[comm
     granted: dict[str, commands.Wish] = {}
     for one in about:
         kind = kinds.get(str(one.message_id))
-        if kind == FROM[one.verb]:
+        if kind in FROM[one.verb]:
             granted[str(one.message_id)] = one
             kinds[str(one.message_id)] = TO[one.verb]
             done.append((one, "applied", f"{kind} to {TO[one.verb]}"))
         else:
             done.append(
-                (one, "refused", f"{one.verb} is for {FROM[one.verb]} messages, this is {kind}")
+                (
+                    one,
+                    "refused",
+                    f"{one.verb} is for {' and '.join(FROM[one.verb])} messages, this is {kind}",
+                )
             )
     if granted:
         number = claim.next_number()

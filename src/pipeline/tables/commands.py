@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -80,6 +81,37 @@ def wish(
                 "requested_by": requested_by,
                 "recorded_at": datetime.now(UTC),
             }
+        ],
+    )
+
+
+def wish_for(
+    spark: SparkSession,
+    where: Layout,
+    verb: str,
+    messages: Sequence[tuple[str, str]],
+    *,
+    requested_by: str,
+    argument: str | None = None,
+) -> None:
+    """Ask for the same for many messages, given by id and feed, in one commit."""
+    now = datetime.now(UTC)
+    append_rows(
+        spark,
+        where,
+        COMMANDS,
+        [
+            {
+                "command_id": str(uuid4()),
+                "entry": "wish",
+                "verb": verb,
+                "feed": feed,
+                "message_id": message_id,
+                "argument": argument,
+                "requested_by": requested_by,
+                "recorded_at": now,
+            }
+            for message_id, feed in messages
         ],
     )
 

@@ -7,25 +7,32 @@ from pyspark.sql import SparkSession
 
 from pipeline.core.records import BOOKS, OUTCOMES, RETRY_QUEUE, TABLES
 from pipeline.tables.layout import Layout
+from pipeline.tables.metrics import metrics
 
-VIEWS: Final[Mapping[str, str]] = {
+_OWN: Final[Mapping[str, str]] = {
     "ledger": f"""
         SELECT message_id, max_by(struct(*), number) AS newest, max(number) AS outcomes
         FROM {{{OUTCOMES.name}}}
         WHERE kind IN ('accepted', 'queued', 'dead', 'skipped', 'cancelled')
         GROUP BY message_id""",
-    "dead_letters": """
+    "dead_letters": f"""
         SELECT message_id, newest.feed, newest.source_version, newest.call_type, newest.event,
                newest.entity_hash, newest.stage, newest.reason, newest.detail, newest.payload,
                newest.payload_key_id, newest.attempts, newest.recorded_at
-        FROM ledger WHERE newest.kind = 'dead'""",
+        FROM (SELECT message_id, max_by(struct(*), number) AS newest
+              FROM (SELECT * FROM {{{OUTCOMES.name}}} WHERE kind = 'dead'
+                    UNION ALL
+                    SELECT * FROM {{{OUTCOMES.name}}}
+                    WHERE kind IN ('accepted', 'queued', 'skipped', 'cancelled') AND number > 1)
+              GROUP BY message_id)
+        WHERE newest.kind = 'dead'""",
     "request_log": f"""
         SELECT request_id, job, feed, slice, endpoint, status, reason, duration_ms, bytes, calls,
                answer, recorded_at
         FROM {{{OUTCOMES.name}}} WHERE kind = 'request'""",
     "queued_messages": f"""
-        SELECT message_id, feed, source_version, call_type, event, entity_hash, attempts, reason,
-               next_attempt_at, queued_at
+        SELECT message_id, feed, source_version, call_type, event, entity_hash, attempts, stage,
+               reason, detail, next_attempt_at, queued_at, committed_at
         FROM {{{RETRY_QUEUE.name}}} WHERE kind = 'message'""",
     "reconciliation": f"""
         SELECT b.feed, b.source_version, b.changes, b.messages,
@@ -44,19 +51,45 @@ VIEWS: Final[Mapping[str, str]] = {
                           count_if(newest.kind = 'dead') AS dead,
                           count_if(newest.kind = 'skipped') AS skipped,
                           count_if(newest.kind = 'cancelled') AS cancelled
-                   FROM ledger GROUP BY newest.feed, newest.source_version) l
+                   FROM {{ledger}} GROUP BY newest.feed, newest.source_version) l
         ON b.feed = l.feed AND b.source_version = l.source_version""",
 }
-"""Names to SQL; tables stand in braces, views under their own name, in an order that works."""
+"""Names to SQL; tables and views stand in braces, in an order that works.
+
+What died later than at its first outcome, or did not stay dead, has a number above 1: so the
+dead letters are found without the files of the many that were accepted at once.
+"""
+METRICS: Final[Mapping[str, str]] = {one.name: one.sql for one in metrics()}
+VIEWS: Final[Mapping[str, str]] = {**_OWN, **METRICS}
+"""All views."""
 
 
-def statements(where: Layout) -> dict[str, str]:
-    """The views' SQL with this target's tables in it."""
-    tables = {table.name: where.place(table).sql for table in TABLES}
-    return {name: sql.format(**tables) for name, sql in VIEWS.items()}
+def statements(where: Layout, *, in_schema: bool = False) -> dict[str, str]:
+    """The views' SQL with this target's tables in it; views by bare name, or in the schema."""
+    known = {table.name: where.place(table).sql for table in TABLES}
+    known |= {name: _in_schema(where, name) if in_schema else name for name in VIEWS}
+    return {name: sql.format(**known) for name, sql in VIEWS.items()}
 
 
-def make_session_views(spark: SparkSession, where: Layout) -> None:
-    """Temporary views, for local tables that are paths."""
+def make_session_views(spark: SparkSession, where: Layout, *, with_metrics: bool = False) -> None:
+    """Temporary views, for local tables that are paths and for whoever only reads."""
     for name, sql in statements(where).items():
-        spark.sql(sql).createOrReplaceTempView(name)
+        if with_metrics or name not in METRICS:
+            spark.sql(sql).createOrReplaceTempView(name)
+
+
+def create_views(spark: SparkSession, where: Layout) -> tuple[str, ...]:
+    """Make or replace the views in the schema, for dashboards and SQL alerts; their names.
+
+    Nothing where tables are paths: there each session makes its own.
+    """
+    if where.schema is None:
+        return ()
+    made = statements(where, in_schema=True)
+    for name, sql in made.items():
+        spark.sql(f"CREATE OR REPLACE VIEW {_in_schema(where, name)} AS {sql}")
+    return tuple(made)
+
+
+def _in_schema(where: Layout, name: str) -> str:
+    return ".".join(f"`{part}`" for part in f"{where.schema}.{name}".split("."))
