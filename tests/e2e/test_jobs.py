@@ -10,7 +10,7 @@ from pipeline.operations.reconcile import reconcile
 from pipeline.sandbox.failure import Failure
 from pipeline.source.feed_files import load_feeds
 from pipeline.streams.run import FAILED, HELD, OK, run_deliver, run_drain
-from pipeline.tables import leases
+from pipeline.tables import holds, leases
 from pipeline.tables.layout import create_tables, layout
 
 from .conftest import ORDERS, PEOPLE
@@ -97,9 +97,13 @@ def test_a_wrong_key_holds_and_nothing_is_lost(spark, shop, ledger):
     shop.sandbox.client.fail(Failure(kind="key_revoked"))
     assert run_deliver(spark, shop.settings, available_now=True) == HELD
     assert ledger() == []
+    where = layout(shop.settings)
+    held = {(one.noted.feed, one.noted.reason, one.entry) for one in holds.current(spark, where)}
+    assert held == {("people", "http_401", "left"), ("orders", "http_401", "left")}
     shop.sandbox.client.clear()
     assert run_deliver(spark, shop.settings, available_now=True) == OK
     assert {row["kind"] for row in ledger()} == {"accepted"}
+    assert holds.current(spark, where) == []
     assert books(spark, shop)["people"].accepted == 5
 
 

@@ -193,6 +193,27 @@ LEASES: Final = Table(
     properties={"delta.enableChangeDataFeed": "true"},
 )
 
+HOLDS: Final = Table(
+    name="holds",
+    comment=(
+        "Holds of feeds and of drain, appended: what began, goes on, ended. The newest row of a "
+        "job and feed, by number, is how it stands; the view current_holds has those that wait."
+    ),
+    columns=_columns(
+        ("hold_id", "string", "One hold from its beginning to its end"),
+        ("job", "string", "deliver or drain"),
+        ("feed", "string", "Feed that holds; null for drain"),
+        ("entry", "string", "began, goes_on, ended; left: its job stopped while it held"),
+        ("number", "bigint", "Lease epoch x 2^32 + counter: the order of a job's rows"),
+        ("reason", "string", "Short code: http_401, circuit_open, delete_guard, schema, ..."),
+        ("detail", "string", "What it waits for and what to do, in words; nothing personal"),
+        ("source_version", "bigint", "Source version that holds, where one does"),
+        ("messages", "bigint", "Messages that wait: unsent ones, deletes, or those in the queue"),
+        ("began_at", "timestamp", "When the hold began"),
+        ("recorded_at", "timestamp", "When this row was written"),
+    ),
+)
+
 STREAM_PROGRESS: Final = Table(
     name="stream_progress",
     comment="One progress report of a streaming query.",
@@ -246,6 +267,7 @@ TABLES: Final = (
     BOOKS,
     COMMANDS,
     LEASES,
+    HOLDS,
     STREAM_PROGRESS,
     ALERTS,
     AUDIT_LOG,

@@ -23,10 +23,10 @@ from pipeline.source.isolate import split
 from pipeline.source.isolated import Isolated
 from pipeline.source.net import net
 from pipeline.streams.claim import Claim
-from pipeline.streams.hold import DEADLINE, DESTINATION, Hold
+from pipeline.streams.hold import DEADLINE, DESTINATION, DETAILS, Hold
 from pipeline.streams.runtime import Runtime
 from pipeline.streams.slice import Slice, read_barrier, send
-from pipeline.tables import books, commands, leases
+from pipeline.tables import books, commands
 from pipeline.tables.outcomes import SliceResult
 
 JOB = "deliver"
@@ -124,12 +124,13 @@ class DeliverFeed:
         """Hold before a commit whose deletes are many and a large share, until it is confirmed."""
         guard = self.checked.feed.delete_guard
         struck = [
-            version.version
+            version
             for version in counted
             if version.deletes > guard.count and version.deletes > guard.share * version.changes
         ]
         if struck:
-            self._wait_for_release(spark, "delete_guard", max(struck))
+            deletes = sum(version.deletes for version in struck)
+            self._wait_for_release(spark, "delete_guard", struck[-1].version, deletes)
 
     def _slice_until_done(
         self,
@@ -194,13 +195,17 @@ class DeliverFeed:
             "slice.held", unsent=result.unsent, reasons=sorted(result.holds)
         )
         if ratio := sorted(reasons - DESTINATION):
-            self._wait_for_release(spark, ratio[0], version)
+            self._wait_for_release(spark, ratio[0], version, result.unsent)
             return True
         if reasons:
-            self._hold_for(spark, min(reasons)).wait_for_destination()
+            reason = min(reasons)
+            hold = self._hold_for(reason, DETAILS[reason], version, result.unsent)
+            hold.wait_for_destination(spark)
         return False
 
-    def _wait_for_release(self, spark: SparkSession, reason: str, version: int) -> None:
+    def _wait_for_release(
+        self, spark: SparkSession, reason: str, version: int, messages: int
+    ) -> None:
         where = self.runtime.where
 
         def released() -> bool:
@@ -208,18 +213,18 @@ class DeliverFeed:
             return upto is not None and upto >= version
 
         if not released():
-            logger(feed=self.feed).warning(
-                "hold.needs_release",
-                reason=reason,
-                source_version=version,
-                command=f"pipeline hold release --feed {self.feed} --version {version}",
-            )
-            self._hold_for(spark, reason).wait_for(released)
+            command = f"pipeline hold release --feed {self.feed} --version {version}"
+            detail = f"waits for somebody: {command}"
+            self._hold_for(reason, detail, version, messages).wait_for(spark, released)
 
-    def _hold_for(self, spark: SparkSession, reason: str) -> Hold:
+    def _hold_for(self, reason: str, detail: str, version: int, messages: int) -> Hold:
         return Hold(
             runtime=self.runtime,
+            claim=self.claim,
+            job=JOB,
             feed=self.feed,
             reason=reason,
-            alive=partial(leases.check, spark, self.runtime.where, self.claim.held),
+            detail=detail,
+            source_version=version,
+            messages=messages,
         )

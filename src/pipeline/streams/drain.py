@@ -19,11 +19,12 @@ from pipeline.delivery.plan import Barrier
 from pipeline.delivery.probe import Probe
 from pipeline.log import logger
 from pipeline.streams.claim import Claim
-from pipeline.streams.hold import DEADLINE
+from pipeline.streams.hold import DEADLINE, DETAILS, Hold
 from pipeline.streams.obey import obey
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
 from pipeline.tables import commands, leases, retry_queue
+from pipeline.tables.outcomes import SliceResult
 
 JOB = "drain"
 
@@ -46,6 +47,7 @@ class Drain:
     claim: Claim
     rate: float = field(default=0.0)
     probe: Probe | None = field(default=None)
+    hold: Hold | None = field(default=None)
     probe_at: float = field(default=0.0)
     pause: float = field(default=0.0)
 
@@ -62,7 +64,7 @@ class Drain:
         wished = max((one.version for one in wishes), default=at.commands)
         obey(spark, where, self.claim, wishes)
         retry_queue.take_in(spark, where, at, wished)
-        if self._ill():
+        if self._ill(spark):
             return Tick(sent=0, holds=True)
         return self._send_due(spark, number)
 
@@ -90,24 +92,35 @@ class Drain:
         self.rate = adapt(self.runtime.settings.rate, one.rate, top, trouble=trouble)
         logger(job=JOB).info("tick.sent", tick=number, messages=result.calls, unsent=result.unsent)
         if set(result.holds) - {DEADLINE}:
-            self._fall_ill(result.holds)
+            self._fall_ill(spark, result)
         return Tick(sent=result.calls - result.unsent, holds=self.probe is not None)
 
-    def _fall_ill(self, reasons: tuple[str, ...]) -> None:
-        logger(job=JOB).warning("hold.began", reasons=reasons)
+    def _fall_ill(self, spark: SparkSession, result: SliceResult) -> None:
+        reason = min(set(result.holds) - {DEADLINE})
+        self.hold = Hold(
+            runtime=self.runtime,
+            claim=self.claim,
+            job=JOB,
+            feed=None,
+            reason=reason,
+            detail=DETAILS.get(reason, reason),
+            messages=result.unsent,
+        )
+        self.hold.note(spark, "began")
         self.probe = Probe(self.runtime.target)
         self.pause = self.runtime.settings.delivery.breaker.probe_initial.total_seconds()
         self.probe_at = now() + self.pause
 
-    def _ill(self) -> bool:
+    def _ill(self, spark: SparkSession) -> bool:
         """Whether nothing may be sent yet; probes with growing pauses."""
         if self.probe is None:
             return False
         if now() < self.probe_at:
             return True
         if self.probe.well():
-            logger(job=JOB).info("hold.ended")
-            self.probe = None
+            if self.hold is not None:
+                self.hold.note(spark, "ended")
+            self.probe, self.hold = None, None
             return False
         longest = self.runtime.settings.delivery.breaker.probe_max.total_seconds()
         self.pause = min(self.pause * 2, longest)

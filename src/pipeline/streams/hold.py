@@ -1,66 +1,128 @@
 """Hold: the stream waits, its checkpoint stays, the source table is the buffer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
+from uuid import uuid4
+
+from pyspark.sql import SparkSession
 
 from pipeline.delivery.probe import Probe
 from pipeline.log import logger
-from pipeline.streams.runtime import HoldOutlastedError, Runtime, now
+from pipeline.streams.claim import Claim
+from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
+from pipeline.tables import holds, leases
 
 DEADLINE: Final = "deadline"
 """Not ill, only slow: the slice is repeated at once."""
 DESTINATION: Final = frozenset({"http_401", "http_403", "circuit_open"})
 """The destination's fault: the driver probes, and goes on by itself."""
+NOTE_AGAIN: Final = 300.0
+"""Seconds after which `holds` says again that a hold goes on; the log says it at each look."""
+
+DETAILS: Final = {
+    "http_401": "the destination refuses the key: correct it; goes on by itself",
+    "http_403": "the destination refuses the key or the address: correct it; goes on by itself",
+    "circuit_open": "the destination fails: probed with growing pauses; goes on by itself",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """One hold: whose, why, and what is asked at each pause."""
+    """One hold: whose, why, and since when. A value: it is noted at its steps."""
 
     runtime: Runtime
-    feed: str
+    claim: Claim
+    job: str
+    feed: str | None
     reason: str
-    alive: Callable[[], None]
-    """Answers challenges of the lease; raises when it is lost."""
+    detail: str
+    source_version: int | None = None
+    messages: int | None = None
+    hold_id: str = field(default_factory=lambda: str(uuid4()))
+    began_at: float = field(default_factory=now)
 
-    def wait_for_destination(self) -> None:
+    def wait_for_destination(self, spark: SparkSession) -> None:
         """Probe with growing pauses until the destination is well.
 
         Raises:
             HoldOutlastedError, StopRequestedError, LeaseLostError.
         """
-        probe = Probe(self.runtime.target)
-        self._wait(probe.well)
+        self.wait_for(spark, Probe(self.runtime.target).well)
 
-    def wait_for(self, released: Callable[[], bool]) -> None:
-        """Wait until somebody releases the feed."""
-        self._wait(released)
+    def wait_for(self, spark: SparkSession, over: Callable[[], bool]) -> None:
+        """Wait, with growing pauses, until it is *over*; the table `holds` says so meanwhile."""
+        self.note(spark, "began")
+        try:
+            self._wait(spark, over)
+        except (StopRequestedError, HoldOutlastedError):
+            self.note(spark, "left")
+            raise
+        self.note(spark, "ended")
 
-    def _wait(self, over: Callable[[], bool]) -> None:
-        log = logger(feed=self.feed, reason=self.reason)
-        began = now()
-        log.warning("hold.began")
+    def note(self, spark: SparkSession, entry: holds.Entry) -> None:
+        """Say how it stands, in the log and in the table."""
+        log = logger(feed=self.feed, job=self.job, reason=self.reason)
+        seconds = round(now() - self.began_at, 1)
+        match entry:
+            case "began":
+                log.warning("hold.began", detail=self.detail, source_version=self.source_version)
+            case "goes_on":
+                log.info("hold.goes_on", seconds=seconds)
+            case "ended":
+                log.info("hold.ended", seconds=seconds)
+            case "left":
+                log.info("hold.left", seconds=seconds)
+        noted = holds.Noted(
+            hold_id=self.hold_id,
+            job=self.job,
+            feed=self.feed,
+            reason=self.reason,
+            detail=self.detail,
+            began_at=datetime.fromtimestamp(self.began_at, UTC),
+            source_version=self.source_version,
+            messages=self.messages,
+        )
+        holds.note(spark, self.runtime.where, noted, entry, self.claim.next_number())
+
+    def _wait(self, spark: SparkSession, over: Callable[[], bool]) -> None:
         breaker = self.runtime.settings.delivery.breaker
         pause = breaker.probe_initial.total_seconds()
         poll = self.runtime.settings.lease.poll.total_seconds()
+        noted_at = self.began_at
         while True:
             left = pause
             while left > 0:  # a challenge must not wait for a long pause to end
                 self.runtime.stop.pause(min(left, poll))
                 left -= poll
-                self.alive()
+                leases.check(spark, self.runtime.where, self.claim.held)
             if over():
-                log.info("hold.ended", seconds=round(now() - began, 1))
                 return
-            self._outlasted(began)
+            self._outlasted()
             pause = min(pause * 2, breaker.probe_max.total_seconds())
-            log.info("hold.goes_on", seconds=round(now() - began, 1), next_look_seconds=pause)
+            if now() - noted_at > NOTE_AGAIN:
+                noted_at = now()
+                self.note(spark, "goes_on")
+            else:
+                logger(feed=self.feed, job=self.job, reason=self.reason).info(
+                    "hold.goes_on",
+                    seconds=round(now() - self.began_at, 1),
+                    next_look_seconds=pause,
+                )
 
-    def _outlasted(self, began: float) -> None:
+    def _outlasted(self) -> None:
         outlast = self.runtime.settings.delivery.holds.outlast.total_seconds()
-        if self.runtime.available_now and now() - began > outlast:
+        if self.runtime.available_now and now() - self.began_at > outlast:
             raise HoldOutlastedError(
-                f"feed {self.feed} holds for {self.reason} since {now() - began:.0f} s, longer "
-                f"than delivery.holds.outlast ({outlast:.0f} s); nothing is lost: run again"
+                f"feed {self.feed} holds for {self.reason} since {now() - self.began_at:.0f} s, "
+                f"longer than delivery.holds.outlast ({outlast:.0f} s); nothing is lost: run again"
             )
+
+
+def end_left(spark: SparkSession, runtime: Runtime, claim: Claim) -> None:
+    """End what the holder before left open: this one holds anew where the cause is still there."""
+    job, _, feed = claim.held.name.partition("/")
+    for one in holds.current(spark, runtime.where):
+        if (one.noted.job, one.noted.feed) == (job, feed or None):
+            holds.note(spark, runtime.where, one.noted, "ended", claim.next_number())

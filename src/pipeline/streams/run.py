@@ -18,6 +18,7 @@ from pipeline.source.locate import locate
 from pipeline.streams.begin import begin, checkpoint
 from pipeline.streams.claim import Claim, claim
 from pipeline.streams.drain import Drain
+from pipeline.streams.hold import end_left
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
 from pipeline.streams.supervise import (
     Guarded,
@@ -113,6 +114,8 @@ def _with_claims(
     claims: list[Claim] = []
     try:
         claims.extend(claim(spark, runtime, name) for name in names)
+        for one in claims:
+            end_left(spark, runtime, one)
 
         def alive() -> None:
             for one in claims:
@@ -174,6 +177,7 @@ def _drain_what_is_due(spark: SparkSession, runtime: Runtime) -> int:
     held_since: float | None = None
     try:
         own = claim(spark, runtime, "drain")
+        end_left(spark, runtime, own)
         drain = Drain(runtime, own)
         number = 0
         while True:

@@ -8,7 +8,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.fold import MESSAGE_KINDS
-from pipeline.core.records import ALERTS, BOOKS, OUTCOMES
+from pipeline.core.records import BOOKS, OUTCOMES
+from pipeline.tables.alerts import Alert, alert
 from pipeline.tables.layout import Layout
 from pipeline.tables.rows import append_rows
 
@@ -99,23 +100,21 @@ def book(
         if (old := known.get((e.source_version, e.origin))) is not None
         and (old.changes, old.messages) != (e.changes, e.messages)
     ]
-    append_rows(
+    alert(
         spark,
         where,
-        ALERTS,
-        [
-            {
-                "alert": "books.differ",
-                "severity": "critical",
-                "feed": feed,
-                "metric": "messages",
-                "value": float(e.messages),
-                "expected": str(old.messages),
-                "detail": f"source version {e.source_version} counts differently when read again",
-                "recorded_at": now,
-            }
+        *(
+            Alert(
+                alert="books.differ",
+                severity="critical",
+                feed=feed,
+                metric="messages",
+                value=e.messages,
+                expected=str(old.messages),
+                detail=f"source version {e.source_version} counts differently when read again",
+            )
             for e, old in differing
-        ],
+        ),
     )
     return len(differing)
 

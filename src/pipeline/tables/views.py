@@ -5,7 +5,7 @@ from typing import Final
 
 from pyspark.sql import SparkSession
 
-from pipeline.core.records import BOOKS, OUTCOMES, RETRY_QUEUE, TABLES
+from pipeline.core.records import BOOKS, HOLDS, OUTCOMES, RETRY_QUEUE, TABLES
 from pipeline.tables.layout import Layout
 from pipeline.tables.metrics import metrics
 
@@ -30,6 +30,12 @@ _OWN: Final[Mapping[str, str]] = {
         SELECT request_id, job, feed, slice, endpoint, status, reason, duration_ms, bytes, calls,
                answer, recorded_at
         FROM {{{OUTCOMES.name}}} WHERE kind = 'request'""",
+    "current_holds": f"""
+        SELECT newest.job, newest.feed, newest.reason, newest.detail, newest.entry,
+               newest.source_version, newest.messages, newest.began_at, newest.recorded_at,
+               newest.hold_id
+        FROM (SELECT max_by(struct(*), number) AS newest FROM {{{HOLDS.name}}} GROUP BY job, feed)
+        WHERE newest.entry <> 'ended'""",
     "queued_messages": f"""
         SELECT message_id, feed, source_version, call_type, event, entity_hash, attempts, stage,
                reason, detail, next_attempt_at, queued_at, committed_at
