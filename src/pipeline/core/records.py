@@ -115,9 +115,7 @@ OUTCOMES: Final = Table(
         "delta.enableChangeDataFeed": "true",
         "delta.appendOnly": "false",
         "delta.autoOptimize.optimizeWrite": "false",
-        "delta.dataSkippingStatsColumns": (
-            "message_id,feed,source_version,number,next_attempt_at,recorded_at,job,slice"
-        ),
+        "delta.dataSkippingStatsColumns": ("source_version,number,recorded_at,slice"),
     },
 )
 

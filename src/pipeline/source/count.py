@@ -4,12 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+import numpy as np
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from pipeline.core.feed import OPERATIONS, Feed
 from pipeline.source.net import CHANGE_TYPE, TIMESTAMP, VERSION, net, quoted
+
+HASHED_HERE: Final = 4_000_000
+"""Rows whose key hashes this process compares itself: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +56,16 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
     One pass over the few columns that it needs where all are inserts of different keys, which is
     what append-only tables have; a second one, with net's shuffle, elsewhere.
     """
-    keys = [quoted(name) for name in feed.row_key]
-    different = F.count_distinct(F.xxhash64(*keys)) if keys else F.lit(None).cast("long")
     versions = (
         changes.groupBy(VERSION, TIMESTAMP)
         .agg(
             F.count(F.lit(1)).alias("rows"),
             F.count_if(F.col(CHANGE_TYPE) == "insert").alias("inserts"),
-            different.alias("different"),
         )
         .collect()
     )
-    # A hash that two keys share makes fewer of them, and only costs the longer way.
-    if all(row["rows"] == row["inserts"] == row["different"] for row in versions):
+    rows = sum(row["rows"] for row in versions)
+    if all(row["rows"] == row["inserts"] for row in versions) and _different(changes, feed, rows):
         counts = [
             Row(source_version=v[VERSION], committed_at=v[TIMESTAMP], operation="insert", count=n)
             for v in versions
@@ -77,6 +79,23 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
         .collect()
     )
     return Counted(versions=summed(counted, feed), unique_inserts=False)
+
+
+def _different(changes: DataFrame, feed: Feed, rows: int) -> bool:
+    """Whether each row has a key of its own within its version.
+
+    A hash that two keys share says no, which only costs the longer way. Up to `HASHED_HERE` rows
+    the hashes are compared in this process, eight bytes each: that spares a shuffle and Spark's
+    hash table. More are counted by Spark.
+    """
+    if not feed.row_key:
+        return False
+    hashed = F.xxhash64(VERSION, *(quoted(name) for name in feed.row_key)).alias("hash")
+    if rows > HASHED_HERE:
+        found = changes.agg(F.count_distinct(hashed).alias("different")).first()
+        return found is not None and found["different"] == rows
+    hashes = np.sort(changes.select(hashed).toArrow()["hash"].to_numpy())
+    return not bool(np.any(hashes[1:] == hashes[:-1]))
 
 
 def summed(counts: Iterable[Row], feed: Feed) -> tuple[VersionCount, ...]:

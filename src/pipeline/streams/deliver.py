@@ -22,10 +22,11 @@ from pipeline.source.draft import drafts
 from pipeline.source.isolate import split
 from pipeline.source.isolated import Isolated
 from pipeline.source.net import net
+from pipeline.streams.barrier import BarrierReader
 from pipeline.streams.claim import Claim
 from pipeline.streams.hold import DEADLINE, DESTINATION, DETAILS, Hold
 from pipeline.streams.runtime import Runtime
-from pipeline.streams.slice import Slice, read_barrier, send
+from pipeline.streams.slice import Slice, send
 from pipeline.tables import books, commands
 from pipeline.tables.outcomes import SliceResult
 
@@ -60,6 +61,7 @@ class DeliverFeed:
     done: bool = field(default=False)
     """A micro-batch was delivered whole since this began: later ones are of new versions, which
     nobody but the holder of this feed's lease could have given outcomes."""
+    reader: BarrierReader | None = field(default=None)
 
     @property
     def feed(self) -> str:
@@ -153,7 +155,8 @@ class DeliverFeed:
                 one_version=versions[0] == versions[1],
             )  # planned before the barrier is read: from then on the slice's time runs
             may_be_known = versions if repeated or not self.done else None
-            barrier = read_barrier(spark, self.runtime.where, self.feed, may_be_known)
+            reader = self._reader()
+            barrier = reader.read(spark, self.feed, may_be_known)
             one = Slice(
                 job=JOB,
                 feed=self.feed,
@@ -162,11 +165,16 @@ class DeliverFeed:
                 rate=self._rate(),
                 waive_ratio=waive,
             )
-            result = send(spark, self.runtime, self.claim, one, barrier)
+            result = send(spark, self.runtime, self.claim, one, barrier, reader.result)
             self._learn(result)
             if not result.unsent:
                 return
             waive, repeated = self._hold(spark, result, versions[1]) or waive, True
+
+    def _reader(self) -> BarrierReader:
+        if self.reader is None:
+            self.reader = BarrierReader(self.runtime.where)
+        return self.reader
 
     def _seal_policy(self) -> SealPolicy:
         return SealPolicy(
@@ -183,7 +191,7 @@ class DeliverFeed:
         """Carry the rate into the next slice."""
         if result.requests:
             policy = self.runtime.settings.rate
-            slow = result.slowest_median_ms > policy.slow_seconds * 1000
+            slow = result.median_ms > policy.slow_seconds * 1000
             trouble = result.troubled > 0 or slow
             top = self.runtime.top_rate(JOB)
             self.rate = adapt(policy, self._rate(), top, trouble=trouble)

@@ -1,11 +1,11 @@
-"""Send one slice: read the barrier, send, record in one commit, look at what came of it.
+"""Send one slice: record it in one commit, and look at what came of it.
 
-The order of the steps is the protocol's: lease, queue and outcomes at pinned versions, send and
-record in one action, lease again.
+The order of the steps is the protocol's: lease, barrier (`streams.barrier`), send and record in
+one action, lease again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,10 +15,11 @@ from pipeline.core.records import OUTCOMES
 from pipeline.delivery.deliver import Read, deliver
 from pipeline.delivery.plan import Barrier, Plan
 from pipeline.streams.claim import Claim
-from pipeline.streams.runtime import Runtime, now
-from pipeline.tables import leases, outcomes, retry_queue
-from pipeline.tables.layout import Layout
+from pipeline.streams.runtime import Runtime
+from pipeline.tables import leases, outcomes
 from pipeline.tables.rows import frame
+
+ResultOf = Callable[[SparkSession, str, str | None, int], outcomes.SliceResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,32 +34,15 @@ class Slice:
     waive_ratio: bool = False
 
 
-def read_barrier(
-    spark: SparkSession, where: Layout, feed: str, versions: tuple[int, int] | None
-) -> Barrier:
-    """Which entities wait, which are erased, and what of *versions* has an outcome.
-
-    The queue is read first, at one version; then the outcomes after its position are folded on
-    top of it, so that what drain has not taken in yet counts as well. *versions* is None where
-    no message of the slice can have an outcome yet.
-    """
-    read_at = now()
-    state = retry_queue.pinned(spark, where)
-    rows = outcomes.fold_rows(outcomes.message_rows(spark, where, state.positions.outcomes))
-    return Barrier(
-        read_at=read_at,
-        barred=retry_queue.barred_entities(state, rows),
-        erased=state.erased,
-        known=frozenset()
-        if versions is None
-        else outcomes.known_ids(spark, where, feed, *versions),
-    )
-
-
 def send(
-    spark: SparkSession, runtime: Runtime, claim: Claim, one: Slice, barrier: Barrier
+    spark: SparkSession,
+    runtime: Runtime,
+    claim: Claim,
+    one: Slice,
+    barrier: Barrier,
+    result_of: ResultOf | None = None,
 ) -> outcomes.SliceResult:
-    """Send and record; what the slice's tasks reported.
+    """Send and record; what the slice's tasks reported, as *result_of* reads it.
 
     Raises:
         LeaseLostError: somebody else has taken over; nothing was recorded.
@@ -69,7 +53,10 @@ def send(
     plan = runtime.plan(one.job, number, barrier, one.rate, waive_ratio=one.waive_ratio)
     rows = _in_driver(spark, one, plan) if _at_driver(runtime) else _in_tasks(one, plan)
     outcomes.append(where, rows, claim.held.app, number)
-    result = outcomes.slice_result(spark, where, one.job, one.feed, number)
+    if result_of is None:
+        result = outcomes.slice_result(spark, where, one.job, one.feed, number)
+    else:
+        result = result_of(spark, one.job, one.feed, number)
     if result.tasks == 0:  # nothing to send, or an append that Delta skipped for its epoch
         leases.check(spark, where, claim.held)
     return result

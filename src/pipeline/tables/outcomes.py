@@ -5,13 +5,25 @@ it appends to it is no blind append to Delta, and could conflict after the sendi
 """
 
 from dataclasses import dataclass
+from typing import Final
 
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.fold import MESSAGE_KINDS, OutcomeRow
 from pipeline.core.records import OUTCOMES
 from pipeline.tables.layout import Layout
+
+REPORTS: Final = ("task", "request")
+"""Kinds of rows that are about a slice's part or a request, not about a message."""
+_FOLDED: Final = (
+    "_commit_version", "message_id", "kind", "number", "entity_hash", "position",
+)  # fmt: skip
+_REPORTED: Final = (
+    "feed", "job", "slice", "calls", "unsent", "reason", "status", "duration_ms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +38,7 @@ class SliceResult:
     requests: int
     troubled: int
     """Requests answered 429 or 5xx, or not at all."""
-    slowest_median_ms: float
+    median_ms: float
 
 
 def version(spark: SparkSession, where: Layout) -> int:
@@ -42,30 +54,49 @@ def message_rows(
     A first outcome that is an end state was never queued, so the many accepted at first try are
     left out: they are `number` 1, which their files' statistics and pages tell.
     """
-    return (
-        where.place(OUTCOMES)
-        .changes(spark, after + 1, upto)
-        .where(F.col("kind").isin(*MESSAGE_KINDS))
-        .where((F.col("kind") == "queued") | (F.col("number") > 1))
-        .where(F.col("_change_type") == "insert")
-    )
+    return _inserted(spark, where, after, upto).where(_concerns_queue())
 
 
-def fold_rows(rows: DataFrame) -> list[OutcomeRow]:
+def read_on(
+    spark: SparkSession, where: Layout, after: int, slice_: tuple[str, int] | None = None
+) -> pa.Table:
+    """Narrow rows after commit *after*: what concerns the queue, and the rows of tasks.
+
+    With the requests of one *slice_* (job, number). Each slice has rows of tasks, so the highest
+    `_commit_version` says how far was read.
+    """
+    wanted = _concerns_queue() | (F.col("kind") == "task")
+    if slice_ is not None:
+        job, number = slice_
+        own = (F.col("job") == job) & (F.col("slice") == number)
+        wanted |= (F.col("kind") == "request") & own
+    return _inserted(spark, where, after).where(wanted).select(*_FOLDED, *_REPORTED).toArrow()
+
+
+def _concerns_queue() -> Column:
+    message = F.col("kind").isin(*MESSAGE_KINDS)
+    return message & ((F.col("kind") == "queued") | (F.col("number") > 1))
+
+
+def _inserted(spark: SparkSession, where: Layout, after: int, upto: int | None = None) -> DataFrame:
+    rows = where.place(OUTCOMES).changes(spark, after + 1, upto)
+    return rows.where(F.col("_change_type") == "insert")
+
+
+def as_fold_rows(rows: pa.Table) -> list[OutcomeRow]:
     """The rows as values of the core, for a fold in this process."""
-    narrow = rows.select(
-        "_commit_version", "message_id", "kind", "number", "entity_hash", "position"
-    )
     return [
         OutcomeRow(
-            version=row[0],
-            message_id=row[1],
-            kind=row[2],
-            number=row[3],
-            entity_hash=bytes(row[4] or b""),
-            position=row[5],
+            version=version,
+            message_id=message_id,
+            kind=kind,
+            number=number,
+            entity_hash=entity_hash or b"",
+            position=position,
         )
-        for row in narrow.collect()
+        for version, message_id, kind, number, entity_hash, position in zip(
+            *(rows[name].to_pylist() for name in _FOLDED), strict=True
+        )
     ]
 
 
@@ -101,37 +132,31 @@ def slice_result(
     rows = (
         where.place(OUTCOMES)
         .read(spark)
-        .where(F.col("kind").isin("task", "request"))
+        .where(F.col("kind").isin(*REPORTS))
         .where((F.col("job") == job) & (F.col("slice") == number))
     )
     if feed is not None:
         rows = rows.where((F.col("feed") == feed) | F.col("feed").isNull())
-    is_task, is_request = F.col("kind") == "task", F.col("kind") == "request"
-    trouble = is_request & (
-        F.col("status").isNull() | (F.col("status") >= 500) | (F.col("status") == 429)  # noqa: PLR2004
+    return reported(rows.select(*_REPORTED, "kind").toArrow())
+
+
+def reported(rows: pa.Table) -> SliceResult:
+    """The task and request rows of one slice as one value.
+
+    Few rows, so they are summed up here: an aggregation in Spark takes longer to plan.
+    """
+    tasks = rows.filter(pc.equal(rows["kind"], "task"))
+    requests = rows.filter(pc.equal(rows["kind"], "request"))
+    status = requests["status"]
+    troubled = pc.or_kleene(
+        pc.is_null(status), pc.or_kleene(pc.greater_equal(status, 500), pc.equal(status, 429))
     )
-    found = rows.agg(
-        F.count(F.when(is_task, 1)).alias("tasks"),
-        F.coalesce(F.sum(F.when(is_task, F.col("calls"))), F.lit(0)).alias("calls"),
-        F.coalesce(F.sum(F.when(is_task, F.col("unsent"))), F.lit(0)).alias("unsent"),
-        F.collect_set(F.when(is_task, F.col("reason"))).alias("holds"),
-        F.count(F.when(is_request, 1)).alias("requests"),
-        F.count(F.when(trouble, 1)).alias("troubled"),
-        F.percentile_approx(F.when(is_request, F.col("duration_ms")), 0.5).alias("median"),
-    ).first()
-    if found is None:
-        return _NOTHING
     return SliceResult(
-        tasks=found["tasks"],
-        calls=found["calls"],
-        unsent=found["unsent"],
-        holds=tuple(sorted(found["holds"])),
-        requests=found["requests"],
-        troubled=found["troubled"],
-        slowest_median_ms=found["median"] or 0.0,
+        tasks=tasks.num_rows,
+        calls=pc.sum(tasks["calls"]).as_py() or 0,
+        unsent=pc.sum(tasks["unsent"]).as_py() or 0,
+        holds=tuple(sorted(pc.unique(tasks["reason"].drop_null()).to_pylist())),
+        requests=requests.num_rows,
+        troubled=pc.sum(troubled).as_py() or 0,
+        median_ms=pc.approximate_median(requests["duration_ms"]).as_py() or 0.0,
     )
-
-
-_NOTHING = SliceResult(
-    tasks=0, calls=0, unsent=0, holds=(), requests=0, troubled=0, slowest_median_ms=0.0
-)

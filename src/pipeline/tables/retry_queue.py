@@ -67,11 +67,11 @@ def positions(spark: SparkSession, where: Layout) -> Positions:
     )
 
 
-def pinned(spark: SparkSession, where: Layout) -> QueueState:
-    """The queue's newest version, read once: positions, messages and marks belong together."""
+def pinned(spark: SparkSession, where: Layout, version: int | None = None) -> QueueState:
+    """The queue at one version, or its newest: positions, messages and marks belong together."""
     rows = (
         where.place(RETRY_QUEUE)
-        .read(spark)
+        .read(spark, version)
         .select(
             "kind",
             "message_id",
@@ -94,6 +94,12 @@ def pinned(spark: SparkSession, where: Layout) -> QueueState:
         waiting=of_kind["message"],
         erased=frozenset(of_kind["erased"]["entity_hash"].to_pylist()),
     )
+
+
+def erased(spark: SparkSession, where: Layout, version: int) -> frozenset[bytes]:
+    """Entity hashes with a lasting mark, at one version of the queue."""
+    marks = where.place(RETRY_QUEUE).read(spark, version).where(F.col("kind") == "erased")
+    return frozenset(marks.select("entity_hash").toArrow()["entity_hash"].to_pylist())
 
 
 def barred_entities(state: QueueState, rows: Sequence[OutcomeRow]) -> frozenset[bytes]:
