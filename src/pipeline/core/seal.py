@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.ids import ID_LENGTH, entity_hashes, message_ids
-from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict, data, offsets, whole
+from pipeline.core.sealed import Entities, Sealed, Verdict, Words, data, offsets, whole
 
 ID_OFFSET: Final = len('{"messageId":"')
 """Where in a body its id stands."""
 
-_VERDICTS: Final = {None: Verdict.PENDING, "dead": Verdict.DEAD, "skipped": Verdict.SKIPPED}
+_VERDICTS: Final = {"dead": Verdict.DEAD, "skipped": Verdict.SKIPPED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +39,15 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
     count = drafts.num_rows
     versions = drafts["source_version"].to_numpy()
     ids = message_ids(_fixed_bytes(drafts["digest"]), versions, policy.hashing_key)
-    kinds = drafts["kind"].to_pylist() if drafts["kind"].null_count < count else [None] * count
-    verdict = np.array([_VERDICTS[kind] for kind in kinds], dtype=np.int8)
-    stage, reason, detail = (_strings(drafts[name]) for name in ("stage", "reason", "detail"))
-    mapped = np.array([name != "map" for name in stage], dtype=bool)
+    verdict, words = _judged(drafts)
+    mapped = np.ones(count, dtype=np.bool_)
+    mapped[[place for place, (stage, _, _) in words.items() if stage == "map"]] = False
     bodies = _splice(_large(drafts["body"]), ids, mapped)
-    _refuse_large(bodies, verdict, (stage, reason, detail), policy.call_bytes)
+    _refuse_large(bodies, verdict, words, policy.call_bytes)
     return Sealed(
         ids=ids,
         bodies=bodies,
-        entity_hashes=_hash_entities(drafts["entity"], policy.hashing_key),
+        entities=_hash_entities(drafts["entity"], policy.hashing_key),
         feed=pa.array([policy.feed], pa.string()).take(pa.array(np.zeros(count, np.int32))),
         source_version=whole(drafts["source_version"]),
         committed_at=whole(drafts["committed_at"]),
@@ -61,17 +60,20 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
         envelope=np.zeros(count, dtype=np.int32),
         envelopes=(policy.envelope,),
         verdict=verdict,
-        stage=stage,
-        reason=reason,
-        detail=detail,
+        words=words,
     )
 
 
-def _strings(column: pa.ChunkedArray) -> list[str | None]:
-    if column.null_count == len(column):
-        return [None] * len(column)
-    strings: list[str | None] = column.to_pylist()
-    return strings
+def _judged(drafts: pa.Table) -> tuple[npt.NDArray[np.int8], dict[int, Words]]:
+    """First verdicts, and the words of those that are not to be sent; most are."""
+    verdict = np.full(drafts.num_rows, Verdict.PENDING, dtype=np.int8)
+    places = np.flatnonzero(drafts["kind"].is_valid().to_numpy())
+    judged = drafts.select(["kind", "stage", "reason", "detail"]).take(pa.array(places))
+    kinds, stages, reasons, details = (column.to_pylist() for column in judged.columns)
+    verdict[places] = [_VERDICTS[kind] for kind in kinds]
+    return verdict, dict(
+        zip(places.tolist(), zip(stages, reasons, details, strict=True), strict=True)
+    )
 
 
 def _large(column: pa.ChunkedArray) -> pa.LargeBinaryArray:
@@ -108,24 +110,24 @@ def _splice(
 def _refuse_large(
     bodies: pa.LargeBinaryArray,
     verdict: npt.NDArray[np.int8],
-    words: tuple[list[str | None], list[str | None], list[str | None]],
+    words: dict[int, Words],
     call_bytes: int,
 ) -> None:
     """Calls that the destination would drop in silence are dead letters of stage `size`."""
     sizes = np.diff(offsets(bodies)) - 1  # the comma is not the call's
-    stage, reason, detail = words
     for place in np.flatnonzero((sizes > call_bytes) & (verdict == Verdict.PENDING)).tolist():
         verdict[place] = Verdict.DEAD
-        stage[place], reason[place] = "size", "call_too_large"
-        detail[place] = f"{int(sizes[place])} bytes, at most {call_bytes}"
+        words[place] = (
+            "size",
+            "call_too_large",
+            f"{int(sizes[place])} bytes, at most {call_bytes}",
+        )
 
 
-def _hash_entities(column: pa.ChunkedArray, hashing_key: bytes) -> list[bytes]:
+def _hash_entities(column: pa.ChunkedArray, hashing_key: bytes) -> Entities:
     """A keyed hash each, computed once for each distinct entity."""
     encoded = pc.dictionary_encode(whole(column))
-    hashes = np.array(
-        [*entity_hashes(encoded.dictionary.to_pylist(), hashing_key), NO_ENTITY], dtype=object
+    return Entities(
+        codes=encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False),
+        hashes=tuple(entity_hashes(encoded.dictionary.to_pylist(), hashing_key)),
     )
-    codes = encoded.indices.fill_null(len(hashes) - 1).to_numpy(zero_copy_only=False)
-    found: list[bytes] = hashes[codes].tolist()
-    return found

@@ -4,6 +4,7 @@ Never an object a message: a slice has hundreds of thousands, and Python's colle
 each of them again and again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -32,6 +33,54 @@ KINDS: Final = (None, "accepted", "queued", "dead", "skipped", "cancelled", None
 NO_ENTITY: Final = b""
 
 
+Words = tuple[str, str, str | None]
+"""Stage, reason and detail of what was refused, skipped or put off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entities:
+    """Whom each of n messages is about: codes into the few distinct entities."""
+
+    codes: npt.NDArray[np.int32]
+    """Index into `hashes`; -1 where the entity can't be told."""
+    hashes: tuple[bytes, ...]
+    """16 bytes each, all different."""
+
+    def __getitem__(self, place: int) -> bytes:
+        """The entity's hash; empty where it can't be told."""
+        code = int(self.codes[place])
+        return self.hashes[code] if code >= 0 else NO_ENTITY
+
+    def places_of(self, wanted: frozenset[bytes]) -> list[int]:
+        """Places of the messages that are about one of *wanted*."""
+        codes = [code for code, hash_ in enumerate(self.hashes) if hash_ in wanted]
+        places: list[int] = np.flatnonzero(np.isin(self.codes, codes)).tolist() if codes else []
+        return places
+
+    def lanes(self, count: int) -> npt.NDArray[np.uint64]:
+        """A number below *count* for each message, the same for all of an entity."""
+        heads = np.frombuffer(
+            b"".join(hash_[:8] for hash_ in self.hashes) + bytes(8), dtype=np.uint64
+        )
+        lanes: npt.NDArray[np.uint64] = (heads % np.uint64(count))[self.codes]
+        return lanes
+
+    def column(self, places: npt.NDArray[np.int64]) -> pa.Array:
+        """The hashes at *places*, null where the entity can't be told."""
+        codes = self.codes[places]
+        return pa.array(self.hashes, pa.binary()).take(pa.array(codes, mask=codes < 0))
+
+
+def entities(column: pa.Array) -> Entities:
+    """From a binary column of hashes, null or empty where the entity can't be told."""
+    encoded = column.dictionary_encode()
+    hashes: list[bytes] = encoded.dictionary.to_pylist()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    if NO_ENTITY in hashes:
+        codes[codes == hashes.index(NO_ENTITY)] = -1
+    return Entities(codes=codes, hashes=tuple(hashes))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """n messages in sending order; all columns have length n."""
@@ -40,8 +89,7 @@ class Sealed:
     """(n, 26) ASCII."""
     bodies: pa.LargeBinaryArray
     """The call as JSON with its id in it, a comma at its end; null where there is none to send."""
-    entity_hashes: list[bytes]
-    """16 bytes each; empty where the entity can't be told."""
+    entities: Entities
     feed: pa.Array
     source_version: pa.Array
     committed_at: pa.Array
@@ -58,9 +106,8 @@ class Sealed:
     envelopes: tuple[bytes, ...]
     verdict: npt.NDArray[np.int8]
     """First verdicts, from mapping and validation."""
-    stage: list[str | None]
-    reason: list[str | None]
-    detail: list[str | None]
+    words: Mapping[int, Words]
+    """Of the messages that mapping and validation had something to say about, by place."""
 
     def __len__(self) -> int:
         """Number of messages."""

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from pipeline.core.cipher import Keyring, TamperedError, decrypt
 from pipeline.core.ids import ID_LENGTH
-from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict, whole
+from pipeline.core.sealed import Sealed, Verdict, Words, entities, whole
 
 
 def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
@@ -23,9 +23,7 @@ def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
     envelope_of: dict[bytes, int] = {}
     envelope = np.zeros(count, dtype=np.int32)
     verdict = np.zeros(count, dtype=np.int8)
-    stage: list[str | None] = [None] * count
-    reason: list[str | None] = [None] * count
-    detail: list[str | None] = [None] * count
+    words: dict[int, Words] = {}
     payloads = zip(
         ids, queued["payload_key_id"].to_pylist(), queued["payload"].to_pylist(), strict=True
     )
@@ -34,7 +32,7 @@ def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
             constant, call = decrypt(keys, key, message_id, payload)
         except TamperedError as error:
             verdict[place] = Verdict.DEAD
-            stage[place], reason[place], detail[place] = "retry", "tampered", str(error)
+            words[place] = ("retry", "tampered", str(error))
             bodies.append(None)
             continue
         envelope[place] = envelope_of.setdefault(constant, len(envelope_of))
@@ -43,16 +41,14 @@ def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
     return Sealed(
         ids=np.frombuffer("".join(ids).encode(), dtype=np.uint8).reshape(count, ID_LENGTH),
         bodies=pa.array(bodies, pa.large_binary()),
-        entity_hashes=[hash_ or NO_ENTITY for hash_ in queued["entity_hash"].to_pylist()],
+        entities=entities(whole(queued["entity_hash"])),
         position=queued["position"].to_numpy(),
         number=queued["number"].to_numpy() + np.int32(1),
         attempts=queued["attempts"].to_numpy(),
         envelope=envelope,
         envelopes=tuple(envelope_of) or (b"{}",),
         verdict=verdict,
-        stage=stage,
-        reason=reason,
-        detail=detail,
+        words=words,
         **plain,
     )
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pybreaker
 
-from pipeline.core.sealed import NO_ENTITY, Sealed, Verdict
+from pipeline.core.sealed import Sealed, Verdict
 from pipeline.delivery.attempt import Attempts
 from pipeline.delivery.lane import send_lane
 from pipeline.delivery.limiter import Limiter
@@ -78,7 +78,7 @@ def judge(task: Task, plan: Plan) -> None:
         known = _isin(sealed.ids, barrier.known)
         verdict[known] = Verdict.KNOWN
     if barrier.erased:
-        for place in _of(sealed, barrier.erased):
+        for place in sealed.entities.places_of(barrier.erased):
             if verdict[place] != Verdict.KNOWN:
                 verdict[place] = Verdict.CANCELLED
                 task.words[place] = ("command", "erased", None)
@@ -87,7 +87,7 @@ def judge(task: Task, plan: Plan) -> None:
         task.stop("dead_share")
         return
     if barrier.barred:
-        for place in _of(sealed, barrier.barred):
+        for place in sealed.entities.places_of(barrier.barred):
             if verdict[place] == Verdict.PENDING:
                 task.bar(place)
 
@@ -107,17 +107,8 @@ def lanes(task: Task, count: int) -> list[npt.NDArray[np.int64]]:
     todo = np.flatnonzero(task.verdict == Verdict.PENDING)
     if len(todo) == 0:
         return []
-    text = b"".join((sealed.entity_hashes[p] or bytes(16))[:8] for p in todo.tolist())
-    lane = np.frombuffer(text, dtype=np.uint64) % np.uint64(count)
+    lane = sealed.entities.lanes(count)[todo]
     return [todo[lane == number] for number in range(count) if np.any(lane == number)]
-
-
-def _of(sealed: Sealed, entities: frozenset[bytes]) -> list[int]:
-    return [
-        place
-        for place, hash_ in enumerate(sealed.entity_hashes)
-        if hash_ != NO_ENTITY and hash_ in entities
-    ]
 
 
 def _isin(ids: npt.NDArray[np.uint8], known: frozenset[bytes]) -> npt.NDArray[np.bool_]:

@@ -65,7 +65,7 @@ def _note(task: Task, request: Request, calls: int, logged: list[int], sent: Sen
 
 
 def _entities(sealed: Sealed, places: Places) -> list[bytes]:
-    return [hash_ for p in places.tolist() if (hash_ := sealed.entity_hashes[p]) != NO_ENTITY]
+    return [hash_ for p in places.tolist() if (hash_ := sealed.entities[p]) != NO_ENTITY]
 
 
 def _without_barred(task: Task, places: Places, batch: Batch, barred: set[bytes]) -> Batch | None:
@@ -75,7 +75,7 @@ def _without_barred(task: Task, places: Places, batch: Batch, barred: set[bytes]
     stays = []
     for spot in batch.places.tolist():
         place = int(places[spot])
-        if task.sealed.entity_hashes[place] in barred:
+        if task.sealed.entities[place] in barred:
             task.bar(place)
         else:
             stays.append(spot)

@@ -1,9 +1,11 @@
 """Record a task: its verdicts and requests as rows of `outcomes`."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,11 +14,12 @@ from pipeline.core.ids import ID_LENGTH
 from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
 from pipeline.core.records import OUTCOMES
 from pipeline.core.retry import exhausted, jitter, next_attempt_at
-from pipeline.core.sealed import KINDS, NO_ENTITY, Verdict
+from pipeline.core.sealed import KINDS, Verdict
 from pipeline.delivery.plan import Plan
 from pipeline.delivery.task import RequestRow, Task
 
 SCHEMA = OUTCOMES.arrow
+Places = npt.NDArray[np.int64]
 
 
 def record(task: Task, plan: Plan, circuit: str, now: datetime) -> pa.Table:
@@ -35,20 +38,10 @@ def _messages(task: Task, plan: Plan, now: datetime) -> pa.Table:
     ids = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(ID_LENGTH), count, [None, pa.py_buffer(sealed.ids[kept].tobytes())]
     )
-    words = (
-        [
-            task.words.get(p) or (sealed.stage[p], sealed.reason[p], sealed.detail[p])
-            for p in kept.tolist()
-        ]
-        if _any_words(task)
-        else [(None, None, None)] * count
-    )
+    stages, reasons, details = _words(task, kept)
     payloads, key_ids, due = _waiting(task, plan, kept, now)
     requests = pa.array([r.request_id for r in task.requests], pa.string())
     asked = pa.array(task.request[kept], mask=task.request[kept] < 0)
-    hashes = [
-        h if h != NO_ENTITY else None for h in (sealed.entity_hashes[p] for p in kept.tolist())
-    ]
     return _table(
         count,
         kind=pa.array(KINDS, pa.string()).take(pa.array(task.verdict[kept])),
@@ -58,16 +51,16 @@ def _messages(task: Task, plan: Plan, now: datetime) -> pa.Table:
         call_number=sealed.call_number.take(places),
         call_type=sealed.call_type.take(places),
         event=sealed.event.take(places),
-        entity_hash=pa.array(hashes, pa.binary()),
+        entity_hash=sealed.entities.column(kept),
         number=pa.array(sealed.number[kept]),
         attempts=pa.array(task.attempts[kept]),
         position=pa.array(sealed.position[kept]),
-        stage=pa.array([w[0] for w in words], pa.string()),
-        reason=pa.array([w[1] for w in words], pa.string()),
-        detail=pa.array([w[2] for w in words], pa.string()),
-        next_attempt_at=pa.array(due, SCHEMA.field("next_attempt_at").type),
-        payload=pa.array(payloads, pa.binary()),
-        payload_key_id=pa.array(key_ids, pa.string()),
+        stage=stages,
+        reason=reasons,
+        detail=details,
+        next_attempt_at=_sparse(count, due, "next_attempt_at"),
+        payload=_sparse(count, payloads, "payload"),
+        payload_key_id=_sparse(count, key_ids, "payload_key_id"),
         request_id=requests.take(asked),
         committed_at=sealed.committed_at.take(places).cast(SCHEMA.field("committed_at").type),
         recorded_at=_same(now, count, "recorded_at"),
@@ -76,8 +69,25 @@ def _messages(task: Task, plan: Plan, now: datetime) -> pa.Table:
     )
 
 
-def _any_words(task: Task) -> bool:
-    return bool(task.words) or any(reason is not None for reason in task.sealed.reason)
+def _words(task: Task, kept: Places) -> list[pa.Array]:
+    """Stage, reason and detail; most messages have none. Sending has the last word."""
+    spoken = {**task.sealed.words, **task.words}
+    rows = np.searchsorted(kept, list(spoken)).tolist()
+    found: list[dict[int, str | None]] = [{}, {}, {}]
+    for row, (place, words) in zip(rows, spoken.items(), strict=True):
+        if row < len(kept) and kept[row] == place:
+            for column, word in zip(found, words, strict=True):
+                column[row] = word
+    names = ("stage", "reason", "detail")
+    return [_sparse(len(kept), column, n) for n, column in zip(names, found, strict=True)]
+
+
+def _sparse(count: int, values: Mapping[int, object], column: str) -> pa.Array:
+    """A column of *count* rows, null where *values* has none."""
+    type_ = SCHEMA.field(column).type
+    if not values:
+        return pa.nulls(count, type_)
+    return pa.array([values.get(row) for row in range(count)], type_)
 
 
 def _count_attempts(task: Task, plan: Plan) -> None:
@@ -100,13 +110,15 @@ def _well(task: Task, plan: Plan) -> bool:
 
 
 def _waiting(
-    task: Task, plan: Plan, kept: np.ndarray[tuple[int], np.dtype[np.int64]], now: datetime
-) -> tuple[list[bytes | None], list[str | None], list[datetime | None]]:
-    """Encrypted payloads of what was not accepted, their key's id, and when to try again."""
-    count = len(kept)
-    payloads: list[bytes | None] = [None] * count
-    key_ids: list[str | None] = [None] * count
-    due: list[datetime | None] = [None] * count
+    task: Task, plan: Plan, kept: Places, now: datetime
+) -> tuple[dict[int, bytes], dict[int, str], dict[int, datetime]]:
+    """Encrypted payloads of what was not accepted, their key's id, and when to try again.
+
+    By row; most rows have none.
+    """
+    payloads: dict[int, bytes] = {}
+    key_ids: dict[int, str] = {}
+    due: dict[int, datetime] = {}
     sealed = task.sealed
     verdict = task.verdict[kept]
     not_accepted = (verdict != Verdict.ACCEPTED) & (verdict != Verdict.SKIPPED)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
-from pipeline.core.sealed import Sealed, Verdict
+from pipeline.core.sealed import Sealed, Verdict, Words
 from pipeline.delivery.attempt import Sent
 from pipeline.delivery.plan import Pace
 
@@ -37,7 +37,7 @@ class Task:
     """Index of the request that decided; -1 for none."""
     failed: npt.NDArray[np.bool_] = field(init=False)
     """Queued because its own request failed, not because it waits behind another message."""
-    words: dict[int, tuple[str, str, str | None]] = field(default_factory=dict)
+    words: dict[int, Words] = field(default_factory=dict)
     """Stage, reason and detail of messages that sending refused or put off."""
     retry_after: dict[int, timedelta] = field(default_factory=dict)
     requests: list[RequestRow] = field(default_factory=list)
