@@ -154,6 +154,13 @@ class Keys(_Part):
     scope: str | None = None
 
 
+class Observe(_Part):
+    """What is written down about the streams, and who is told when something is wrong."""
+
+    progress_every: timedelta = timedelta(seconds=30)
+    """Reports of the streams are written together, one commit in so long."""
+
+
 class Audit(_Part):
     """The audit log."""
 
@@ -182,6 +189,7 @@ class Settings(BaseSettings):
     tables: Tables
     keys: Keys = Keys()
     audit: Audit = Audit()
+    observe: Observe = Observe()
 
     @property
     def audit_heads(self) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from pipeline.core.fold import MESSAGE_KINDS
+from pipeline.core.records import STREAM_PROGRESS
 from pipeline.operations.reconcile import reconcile
 from pipeline.sandbox.failure import Failure
 from pipeline.source.feed_files import load_feeds
@@ -155,3 +156,18 @@ def test_a_second_drain_says_who_holds_the_lease_and_ends(spark, shop, capsys):
         alive.join()
     assert "held by the-first" in capsys.readouterr().out
     leases.check(spark, where, first)
+
+
+def test_the_streams_report_what_they_do(spark, shop):
+    """A stream that runs leaves its progress in the table, with what Spark said, by its end."""
+    shop.insert("people", PEOPLE, [person(n) for n in range(5)])
+    shop.insert("people", PEOPLE, [person(n) for n in range(5, 8)])
+    shop.insert("orders", ORDERS, [order(1, "p1")])
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    shop.insert("people", PEOPLE, [person(n) for n in range(8, 10)])
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    rows = layout(shop.settings).place(STREAM_PROGRESS).read(spark).collect()
+    people = {row["batch_id"]: row for row in rows if row["query"] == "deliver_people"}
+    assert people[1]["input_rows"] == 2
+    assert people[1]["duration_ms"] > 0
+    assert '"batchId"' in people[1]["progress"]

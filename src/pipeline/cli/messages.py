@@ -86,6 +86,7 @@ def show_message(settings: Settings, message_id: str, *, with_payload: bool, as_
     """Print all that is known of one message; its payload only where it was asked for."""
     from pipeline.keys import load_keys  # noqa: PLC0415
     from pipeline.operations import messages  # noqa: PLC0415  Spark is slow to import
+    from pipeline.tables.audit import audit  # noqa: PLC0415
     from pipeline.tables.layout import layout  # noqa: PLC0415
     from pipeline.tables.session import active_session  # noqa: PLC0415
 
@@ -99,7 +100,10 @@ def show_message(settings: Settings, message_id: str, *, with_payload: bool, as_
     asked = messages.commands_of(
         spark, where, [row["command_id"] for row in outcomes if row["command_id"]]
     )
-    call = messages.payload(spark, where, message_id, keys) if keys is not None else None
+    call = None
+    if keys is not None:
+        call = messages.payload(spark, where, message_id, keys)
+        audit(spark, settings, "cli", "payload.shown", {"message_id": message_id})
     if as_json:
         known: dict[str, Any] = {"outcomes": outcomes, "request": request, "commands": asked}
         print_json(known | ({"payload": json.loads(call)} if call is not None else {}))
@@ -182,7 +186,7 @@ def ask_for(
         return
     if not yes:
         typer.confirm(f"{verb} {len(chosen):,} messages? They {_ASKED[verb]}", abort=True)
-    request = ask(spark, where, verb, chosen)
+    request = ask(spark, settings, verb, chosen)
     console.print(
         f"Asked: {verb} of {len(chosen):,} messages, request {request}. drain carries it out at "
         f"its next tick; see\n  pipeline commands --conf {conf}",

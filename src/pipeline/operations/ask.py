@@ -11,8 +11,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.records import COMMANDS
+from pipeline.settings import Settings
 from pipeline.tables import commands
-from pipeline.tables.layout import Layout
+from pipeline.tables.audit import audit
+from pipeline.tables.layout import Layout, layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Asked:
 
 def ask(
     spark: SparkSession,
-    where: Layout,
+    settings: Settings,
     verb: str,
     messages: Sequence[tuple[str, str]],
     *,
@@ -46,6 +48,7 @@ def ask(
 ) -> str:
     """Append a wish for each message (id and feed), in one commit; the request's id."""
     request = uuid4().hex[:12]
+    where = layout(settings)
     commands.wish_for(
         spark,
         where,
@@ -54,6 +57,9 @@ def ask(
         requested_by=who(spark),
         argument=json.dumps({"request": request, **(argument or {})}),
     )
+    feeds = sorted({feed for _, feed in messages})
+    detail = {"request": request, "messages": len(messages), "feeds": feeds}
+    audit(spark, settings, "cli", f"command.{verb}", detail)
     return request
 
 

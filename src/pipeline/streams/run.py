@@ -19,6 +19,7 @@ from pipeline.streams.begin import begin, checkpoint
 from pipeline.streams.claim import Claim, claim
 from pipeline.streams.drain import Drain
 from pipeline.streams.hold import end_left
+from pipeline.streams.progress import reporting
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
 from pipeline.streams.supervise import (
     Guarded,
@@ -121,7 +122,9 @@ def _with_claims(
             for one in claims:
                 leases.check(spark, runtime.where, one.held)
 
-        return _status(supervise(runtime, queries(claims), alive))
+        seconds = runtime.settings.observe.progress_every.total_seconds()
+        with reporting(spark, runtime.where, seconds):
+            return _status(supervise(runtime, queries(claims), alive))
     except StopRequestedError:
         return OK
     except leases.LeaseHeldError as error:

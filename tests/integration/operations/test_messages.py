@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from pyspark.sql import functions as F
 
-from pipeline.core.records import COMMANDS
+from pipeline.core.records import AUDIT_LOG, COMMANDS
 from pipeline.operations import messages
 from pipeline.operations.ask import ask, asked
 from pipeline.operations.choice import Filter, MessageError
+from pipeline.settings import Settings
 from pipeline.tables import commands
 from pipeline.tables.views import make_session_views
 
@@ -65,7 +66,10 @@ def test_a_message_is_shown_whole_and_its_payload_only_by_key(spark, where):
 def test_what_is_asked_for_is_one_request_with_its_results(spark, where):
     """Somebody asks for two messages at once: one commit, one line, and each result counted."""
     before = where.place(COMMANDS).version(spark)
-    request = ask(spark, where, "replay", [("m2", "orders"), ("m6", "people")])
+    settings = Settings(
+        target="test", tables={"root": where.root, "checkpoints": f"{where.root}/checkpoints"}
+    )
+    request = ask(spark, settings, "replay", [("m2", "orders"), ("m6", "people")])
     assert where.place(COMMANDS).version(spark) == before + 1
     (one,) = asked(spark, where, 5)
     assert (one.request, one.wishes, one.waiting, one.applied) == (request, 2, 2, 0)
@@ -77,5 +81,7 @@ def test_what_is_asked_for_is_one_request_with_its_results(spark, where):
     )
     (one,) = asked(spark, where, 5)
     assert (one.applied, one.refused, one.waiting, one.words) == (1, 1, 0, ("is accepted",))
+    log = where.place(AUDIT_LOG).read(spark).collect()
+    assert [row["action"] for row in log] == ["command.replay"]
     rows = where.place(COMMANDS).read(spark).where(F.col("entry") == "wish")
     assert {row["message_id"] for row in rows.collect()} == {"m2", "m6"}
