@@ -1,5 +1,7 @@
 """The pipeline's own tables."""
 
+from typing import Annotated
+
 import typer
 
 from pipeline.cli.options import LOCAL, Conf
@@ -19,3 +21,22 @@ def tables_create(conf: Conf = LOCAL) -> None:
     spark, where = active_session(), layout(settings)
     made = (*create_tables(spark, where), *create_views(spark, where))
     typer.echo(f"made: {', '.join(made) or 'nothing, all tables are there'}")
+
+
+@app.command("migrate")
+def tables_migrate(
+    conf: Conf = LOCAL,
+    stopped: Annotated[  # noqa: FBT002  typer's way to a flag
+        bool, typer.Option("--stopped", help="No job runs, whatever the leases say.")
+    ] = False,
+) -> None:
+    """Make what is missing and bring older tables to this version; can be run again."""
+    from pipeline.tables.layout import layout  # noqa: PLC0415  Spark is slow
+    from pipeline.tables.migrate import migrate  # noqa: PLC0415
+    from pipeline.tables.session import active_session  # noqa: PLC0415
+
+    settings = load_settings(conf)
+    taken = migrate(active_session(), layout(settings), stopped=stopped)
+    for step in taken:
+        typer.echo(f"{step.table}: {step.what}")
+    typer.echo(f"{len(taken)} steps taken" if taken else "all tables are as they should be")

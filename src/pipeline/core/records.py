@@ -1,7 +1,9 @@
 """The pipeline's own tables: every column with its type and what it means.
 
-One place for Spark's DDL, Arrow's schema and the column comments. A change of a stored format
-raises `FORMAT_VERSION` and comes with a migration.
+One place for Spark's DDL, Arrow's schema, the column comments and the table properties. A new
+column or table needs nothing else: `pipeline tables migrate` adds what a table lacks, and the jobs
+refuse one that lacks it. Where rows that are there change their meaning, `FORMAT_VERSION` rises,
+and `tables/migrate.py` says what becomes of them.
 """
 
 from collections.abc import Mapping
@@ -10,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 FORMAT_PROPERTY: Final = "pipeline.format"
 """Table property that holds the format version."""
 

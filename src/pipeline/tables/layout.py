@@ -11,6 +11,7 @@ from pipeline.core.records import FORMAT_PROPERTY, FORMAT_VERSION, TABLES, Table
 from pipeline.settings import Settings
 from pipeline.tables.place import Place
 from pipeline.tables.refusal import TablesError
+from pipeline.tables.stored import Stored, stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,40 +58,57 @@ def _appears(spark: SparkSession, place: Place) -> bool:
     return False
 
 
+def properties(table: Table) -> dict[str, str]:
+    """All properties that a table gets, its format version among them."""
+    return {**table.properties, FORMAT_PROPERTY: str(FORMAT_VERSION)}
+
+
 def create_statement(table: Table, place: Place) -> str:
     """The SQL that makes a table, with comments and its format version."""
     columns = ",\n  ".join(
-        f"`{c.name}` {c.type} COMMENT {_quoted(c.comment)}" for c in table.columns
+        f"`{c.name}` {c.type} COMMENT {literal(c.comment)}" for c in table.columns
     )
     partitions = (
         f"\nPARTITIONED BY ({', '.join(table.partitioned_by)})" if table.partitioned_by else ""
     )
-    properties = {**table.properties, FORMAT_PROPERTY: str(FORMAT_VERSION)}
-    listed = ", ".join(f"{_quoted(k)} = {_quoted(v)}" for k, v in sorted(properties.items()))
+    listed = ", ".join(f"{literal(k)} = {literal(v)}" for k, v in sorted(properties(table).items()))
     return (
         f"CREATE TABLE IF NOT EXISTS {place.sql} (\n  {columns}\n) USING DELTA{partitions}\n"
-        f"COMMENT {_quoted(table.comment)}\nTBLPROPERTIES ({listed})"
+        f"COMMENT {literal(table.comment)}\nTBLPROPERTIES ({listed})"
     )
 
 
 def check_tables(spark: SparkSession, where: Layout) -> None:
-    """Refuse tables that are missing or of another format.
+    """Refuse tables that are missing, of another format, or without a column of this version.
 
     Raises:
         TablesError: with the command that makes or migrates them.
     """
     for table in TABLES:
         place = where.place(table)
-        if not place.exists(spark):
-            raise TablesError(f"{place}: there is no such table; run: pipeline tables create")
-        properties = spark.sql(f"SHOW TBLPROPERTIES {place.sql}").collect()
-        found = next((r["value"] for r in properties if r["key"] == FORMAT_PROPERTY), None)
-        if found != str(FORMAT_VERSION):
-            raise TablesError(
-                f"{place}: its format is {found}, this version of the pipeline reads and writes "
-                f"{FORMAT_VERSION}; install the version that made it, or start with new tables"
-            )
+        reason = misfit(table, stored(spark, place))
+        if reason is not None:
+            raise TablesError(f"{place}: {reason}")
 
 
-def _quoted(text: str) -> str:
+def misfit(table: Table, found: Stored | None) -> str | None:
+    """Why a table can't be worked with, and the command to run; None when it can."""
+    if found is None:
+        return "there is no such table; run: pipeline tables create"
+    if found.format != str(FORMAT_VERSION):
+        what = f"its format is {found.format}, this version of the pipeline works with"
+        later = (found.format or "").isdecimal() and int(found.format or 0) > FORMAT_VERSION
+        todo = "install the version that made it" if later else "run: pipeline tables migrate"
+        return f"{what} {FORMAT_VERSION}; stop the jobs and {todo}"
+    missing = [c.name for c in table.columns if c.name not in found.types]
+    if missing:
+        return (
+            f"it lacks {', '.join(missing)}, which this version writes; stop the jobs and run: "
+            "pipeline tables migrate"
+        )
+    return None
+
+
+def literal(text: str) -> str:
+    """A string as SQL writes it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

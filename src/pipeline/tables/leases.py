@@ -69,6 +69,13 @@ def state(
     return folded, max((r[0] for r in rows), default=after)
 
 
+def holders(spark: SparkSession, where: Layout) -> dict[str, str]:
+    """Leases that were not released, and who holds them; one that crashed is among them."""
+    names = where.place(LEASES).read(spark).select("name").distinct().collect()
+    found = {row["name"]: state(spark, where, row["name"])[0].holder for row in names}
+    return {name: holder for name, holder in found.items() if holder is not None}
+
+
 def acquire(
     spark: SparkSession,
     where: Layout,
