@@ -169,6 +169,30 @@ class Audit(_Part):
     who can write the table cannot write: that is what makes a cut-off end show."""
 
 
+class Retention(_Part):
+    """How long rows stay, by table; null: for ever. What is still needed stays in any case."""
+
+    accepted: timedelta | None = timedelta(days=400)
+    """Of outcomes: the ledger's accepted, skipped and cancelled messages, by their newest row."""
+    requests: timedelta | None = timedelta(days=90)
+    """Of outcomes: the request log, and the rows of tasks."""
+    dead: timedelta | None = None
+    """Of outcomes: dead letters that nobody replayed or discarded; they go only when you say so."""
+    books: timedelta | None = timedelta(days=400)
+    """Of books: versions that are closed."""
+    commands: timedelta | None = timedelta(days=400)
+    stream_progress: timedelta | None = timedelta(days=30)
+    alerts: timedelta | None = timedelta(days=400)
+
+
+class Maintenance(_Part):
+    """What `pipeline maintain` keeps, and what it removes."""
+
+    retention: Retention = Retention()
+    vacuum_after: timedelta = timedelta(days=7)
+    """Files that are out of use for so long are removed: with them, what was erased is gone."""
+
+
 class Settings(BaseSettings):
     """All settings of one target."""
 
@@ -190,6 +214,7 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     audit: Audit = Audit()
     observe: Observe = Observe()
+    maintenance: Maintenance = Maintenance()
 
     @property
     def audit_heads(self) -> str:

@@ -11,6 +11,7 @@ from pipeline.cli import (
     audit,
     check,
     commands,
+    erase,
     hold,
     jobs,
     key,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Delta change feeds to Customer.io.",
 )
-for module in (jobs, status, reconcile, check, commands, sandbox):
+for module in (jobs, status, reconcile, check, commands, erase, sandbox):
     app.add_typer(module.app)
 app.add_typer(tables.app, name="tables")
 app.add_typer(key.app, name="key")

@@ -79,7 +79,7 @@ def judge(task: Task, plan: Plan) -> None:
         verdict[known] = Verdict.KNOWN
     if barrier.erased:
         for place in sealed.entities.places_of(barrier.erased):
-            if verdict[place] != Verdict.KNOWN:
+            if verdict[place] not in (Verdict.KNOWN, Verdict.QUEUED):  # queued: asks to erase
                 verdict[place] = Verdict.CANCELLED
                 task.words[place] = ("command", "erased", None)
     if _too_many_dead(task):

@@ -121,8 +121,8 @@ def _waiting(
     due: dict[int, datetime] = {}
     sealed = task.sealed
     verdict = task.verdict[kept]
-    not_accepted = (verdict != Verdict.ACCEPTED) & (verdict != Verdict.SKIPPED)
-    for row in np.flatnonzero(not_accepted).tolist():
+    may_be_sent = (verdict == Verdict.QUEUED) | (verdict == Verdict.DEAD)
+    for row in np.flatnonzero(may_be_sent).tolist():
         place = int(kept[row])
         message_id = sealed.ids[place].tobytes().decode()
         call = sealed.bodies[place].as_py()

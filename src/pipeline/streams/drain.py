@@ -18,6 +18,7 @@ from pipeline.core.unseal import unseal
 from pipeline.delivery.plan import Barrier
 from pipeline.delivery.probe import Probe
 from pipeline.log import logger
+from pipeline.streams import erase
 from pipeline.streams.claim import Claim
 from pipeline.streams.hold import DEADLINE, DETAILS, Hold
 from pipeline.streams.obey import obey
@@ -25,6 +26,7 @@ from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
 from pipeline.tables import commands, leases, retry_queue
 from pipeline.tables.outcomes import SliceResult
+from pipeline.tables.retry_queue import Mark
 
 JOB = "drain"
 
@@ -59,19 +61,23 @@ class Drain:
         """Take in, then send what is due."""
         where = self.runtime.where
         leases.check(spark, where, self.claim.held)
-        at = retry_queue.positions(spark, where)
+        at, marks = retry_queue.heads(spark, where)
         wishes = commands.wishes(spark, where, at.commands)
         wished = max((one.version for one in wishes), default=at.commands)
-        obey(spark, where, self.claim, wishes)
-        retry_queue.take_in(spark, where, at, wished)
+        erase.request(spark, self.runtime, self.claim, wishes)
+        obey(spark, where, self.claim, wishes, marks)
+        lifted = erase.lifted(wishes, marks)
+        if retry_queue.take_in(spark, where, at, wished, lifted):
+            _, marks = retry_queue.heads(spark, where)
+        erase.carry_out(spark, self.runtime, self.claim, marks)
         if self._ill(spark):
             return Tick(sent=0, holds=True)
-        return self._send_due(spark, number)
+        return self._send_due(spark, number, marks)
 
-    def _send_due(self, spark: SparkSession, number: int) -> Tick:
+    def _send_due(self, spark: SparkSession, number: int, marks: tuple[Mark, ...]) -> Tick:
         limit = self.runtime.settings.triggers.drain_rows
         read_at = now()
-        due = retry_queue.due(spark, self.runtime.where, datetime.now(UTC), limit)
+        due = retry_queue.due(spark, self.runtime.where, datetime.now(UTC), limit, marks)
         if due is None:
             return Tick(sent=0, holds=False)
         partitions = self.runtime.settings.delivery.tasks

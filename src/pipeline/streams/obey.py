@@ -11,37 +11,50 @@ from typing import Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.core.fold import MESSAGE_KINDS
 from pipeline.core.records import OUTCOMES
 from pipeline.log import logger
 from pipeline.streams.claim import Claim
 from pipeline.tables import commands, outcomes
 from pipeline.tables.layout import Layout
+from pipeline.tables.retry_queue import Mark
 
 FROM: Final = {"discard": ("queued", "dead"), "retry": ("queued",), "replay": ("dead",)}
 """Verb to the kinds of the newest outcome that it may be said of."""
-ELSEWHERE: Final = frozenset({"release"})
-"""Read by deliver, not carried out here."""
+ELSEWHERE: Final = frozenset({"release", "erase", "unsuppress"})
+"""Read by deliver, or carried out by `streams.erase`."""
 TO: Final = {"discard": "cancelled", "retry": "queued", "replay": "queued"}
 
 
-def obey(spark: SparkSession, where: Layout, claim: Claim, wishes: Sequence[commands.Wish]) -> None:
-    """Append what the wishes come to, in one commit, before the position of commands moves."""
+def obey(
+    spark: SparkSession,
+    where: Layout,
+    claim: Claim,
+    wishes: Sequence[commands.Wish],
+    marks: Sequence[Mark] = (),
+) -> None:
+    """Append what the wishes come to, in one commit, before the position of commands moves.
+
+    Of a person that is marked as erased no message comes back.
+    """
     about = [w for w in wishes if w.verb in FROM and w.message_id is not None]
     unknown = [w for w in wishes if w not in about and w.verb not in ELSEWHERE]
     refused = [(w, "refused", f"{w.verb}: not known, or without a message id") for w in unknown]
     if not about:
         commands.results(spark, where, refused)
         return
-    newest = _newest(spark, where, [str(w.message_id) for w in about])
-    kinds = {
-        row["message_id"]: row["kind"] for row in newest.select("message_id", "kind").collect()
-    }
+    newest = outcomes.newest(spark, where, [str(w.message_id) for w in about])
+    found = newest.select("message_id", "kind", "entity_hash").collect()
+    kinds = {row["message_id"]: row["kind"] for row in found}
+    hashes = {mark.entity_hash for mark in marks}
+    erased = {row["message_id"] for row in found if bytes(row["entity_hash"] or b"") in hashes}
+    erased -= {mark.message_id for mark in marks}
     done: list[tuple[commands.Wish, str, str]] = refused
     granted: dict[str, commands.Wish] = {}
     for one in about:
         kind = kinds.get(str(one.message_id))
-        if kind in FROM[one.verb]:
+        if one.message_id in erased:
+            done.append((one, "refused", "its person or object was erased"))
+        elif kind in FROM[one.verb]:
             granted[str(one.message_id)] = one
             kinds[str(one.message_id)] = TO[one.verb]
             done.append((one, "applied", f"{kind} to {TO[one.verb]}"))
@@ -59,18 +72,6 @@ def obey(spark: SparkSession, where: Layout, claim: Claim, wishes: Sequence[comm
         outcomes.append(where, rows, claim.held.app, number)
     commands.results(spark, where, done)
     logger(job="drain").info("commands.applied", applied=len(granted), asked=len(about))
-
-
-def _newest(spark: SparkSession, where: Layout, ids: Sequence[str]) -> DataFrame:
-    """The newest outcome of each of these messages, at one pinned version."""
-    return (
-        where.place(OUTCOMES)
-        .read(spark, outcomes.version(spark, where))
-        .where(F.col("kind").isin(*MESSAGE_KINDS) & F.col("message_id").isin(*ids))
-        .groupBy("message_id")
-        .agg(F.max_by(F.struct("*"), "number").alias("newest"))
-        .select("newest.*")
-    )
 
 
 def _rows(

@@ -24,11 +24,16 @@ class Wish:
     feed: str | None
     message_id: str | None
     source_version: int | None
+    entity_hash: bytes | None = None
+    argument: str | None = None
+    payload: bytes | None = None
+    payload_key_id: str | None = None
 
 
 def wishes(spark: SparkSession, where: Layout, after: int) -> list[Wish]:
     """Wishes of the commits after *after*, in their order."""
-    rows = where.place(COMMANDS).changes(spark, after + 1).where(F.col("entry") == "wish")
+    inserted = (F.col("entry") == "wish") & (F.col("_change_type") == "insert")
+    rows = where.place(COMMANDS).changes(spark, after + 1).where(inserted)
     return [
         Wish(
             version=row["_commit_version"],
@@ -37,9 +42,17 @@ def wishes(spark: SparkSession, where: Layout, after: int) -> list[Wish]:
             feed=row["feed"],
             message_id=row["message_id"],
             source_version=row["source_version"],
+            entity_hash=_bytes(row["entity_hash"]),
+            argument=row["argument"],
+            payload=_bytes(row["payload"]),
+            payload_key_id=row["payload_key_id"],
         )
         for row in rows.orderBy("_commit_version", "command_id").collect()
     ]
+
+
+def _bytes(value: bytearray | None) -> bytes | None:
+    return None if value is None else bytes(value)
 
 
 def released_upto(spark: SparkSession, where: Layout, feed: str) -> int | None:

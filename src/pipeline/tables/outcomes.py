@@ -4,6 +4,7 @@ Reads are by pinned version and end before the append begins: a query that scans
 it appends to it is no blind append to Delta, and could conflict after the sending.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,6 +114,18 @@ def known_ids(
         .select("message_id")
     )
     return frozenset(text.encode() for text in rows.toArrow()["message_id"].to_pylist())
+
+
+def newest(spark: SparkSession, where: Layout, ids: Sequence[str]) -> DataFrame:
+    """The newest outcome of each of these messages, at one pinned version."""
+    return (
+        where.place(OUTCOMES)
+        .read(spark, version(spark, where))
+        .where(F.col("kind").isin(*MESSAGE_KINDS) & F.col("message_id").isin(*ids))
+        .groupBy("message_id")
+        .agg(F.max_by(F.struct("*"), "number").alias("newest"))
+        .select("newest.*")
+    )
 
 
 def append(where: Layout, rows: DataFrame, app: str, txn: int) -> None:

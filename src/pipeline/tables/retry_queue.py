@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from pipeline.core.erasure import REQUESTED
 from pipeline.core.fold import OutcomeRow, Waiting, barred
 from pipeline.core.records import RETRY_QUEUE
 from pipeline.tables import outcomes
@@ -26,6 +27,7 @@ _RESCHEDULED = (
 
 
 KINDS = ("message", "position", "erased")
+_SQL_KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
 
 LOCAL_ROWS = 20_000
 """So many rows are folded from this process's memory, which spares Spark reading them twice."""
@@ -42,6 +44,18 @@ class Positions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A person or object that was erased, by the request that did it."""
+
+    message_id: str
+    """Of the request: the call that deletes."""
+    entity_hash: bytes
+    marked_at: datetime
+    stage: str | None
+    """Null: under way; refused: the call is a dead letter; done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
     """The queue at one version: all that a barrier needs of it."""
 
@@ -52,19 +66,39 @@ class QueueState:
     """Entity hashes with a lasting mark."""
 
 
-def positions(spark: SparkSession, where: Layout) -> Positions:
-    """The positions in the queue's newest version."""
-    row = (
+def heads(spark: SparkSession, where: Layout) -> tuple[Positions, tuple[Mark, ...]]:
+    """The positions and the marks in the queue's newest version."""
+    rows = (
         where.place(RETRY_QUEUE)
         .read(spark)
-        .where(F.col("kind") == "position")
-        .agg(F.max("outcomes_position").alias("o"), F.max("commands_position").alias("c"))
-        .first()
+        .where(F.col("kind").isin("position", "erased"))
+        .select(
+            "kind", "outcomes_position", "commands_position", "message_id", "entity_hash",
+            "marked_at", "stage",
+        )
+        .collect()
+    )  # fmt: skip
+    places = [row for row in rows if row["kind"] == "position"]
+    marks = [
+        Mark(
+            message_id=row["message_id"],
+            entity_hash=bytes(row["entity_hash"]),
+            marked_at=row["marked_at"],
+            stage=row["stage"],
+        )
+        for row in rows
+        if row["kind"] == "erased"
+    ]
+    at = Positions(
+        outcomes=max((row["outcomes_position"] or 0 for row in places), default=0),
+        commands=max((row["commands_position"] or 0 for row in places), default=0),
     )
-    return Positions(
-        outcomes=row["o"] if row is not None and row["o"] is not None else 0,
-        commands=row["c"] if row is not None and row["c"] is not None else 0,
-    )
+    return at, tuple(marks)
+
+
+def positions(spark: SparkSession, where: Layout) -> Positions:
+    """The positions in the queue's newest version."""
+    return heads(spark, where)[0]
 
 
 def pinned(spark: SparkSession, where: Layout, version: int | None = None) -> QueueState:
@@ -128,21 +162,34 @@ def as_waiting(table: pa.Table) -> dict[str, Waiting]:
     }
 
 
-def take_in(spark: SparkSession, where: Layout, at: Positions, commands_position: int) -> bool:
+def take_in(
+    spark: SparkSession,
+    where: Layout,
+    at: Positions,
+    commands_position: int,
+    lifted: Sequence[str] = (),
+) -> bool:
     """Take in all outcomes after the position; whether there was anything to commit.
 
-    Outcomes that concern no waiting message need no commit: the position stays behind them, up
-    to `LAG` commits.
+    A request to erase that is among them leaves its mark in the same commit; the marks of the
+    requests *lifted* go. Outcomes that concern no waiting message need no commit: the position
+    stays behind them, up to `LAG` commits.
     """
     rows = outcomes.message_rows(spark, where, at.outcomes)
-    found = rows.agg(F.count("*").alias("rows"), F.max("_commit_version").alias("upto")).first()
+    found = rows.agg(
+        F.count("*").alias("rows"),
+        F.max("_commit_version").alias("upto"),
+        F.count_if(F.col("reason") == REQUESTED).alias("requests"),
+    ).first()
     if found is not None and found["rows"]:
         upto = int(found["upto"])
         rows = outcomes.message_rows(spark, where, at.outcomes, upto)
         folded = _folded(rows)
         if found["rows"] <= LOCAL_ROWS:
             folded = spark.createDataFrame(folded.toArrow(), folded.schema)
-        _merge(spark, where, folded, upto, commands_position)
+        if found["requests"]:
+            folded = folded.unionByName(_marks(folded), True)
+        _merge(spark, where, folded, upto, commands_position, lifted)
         return True
     newest = outcomes.version(spark, where) if commands_position == at.commands else None
     if newest is not None and newest - at.outcomes < LAG:
@@ -150,12 +197,32 @@ def take_in(spark: SparkSession, where: Layout, at: Positions, commands_position
     newest = outcomes.version(spark, where) if newest is None else newest
     # Between the two reads somebody may have queued a message: the position must stay before it.
     if outcomes.message_rows(spark, where, at.outcomes, newest).isEmpty():
-        _merge(spark, where, None, newest, commands_position)
+        _merge(spark, where, None, newest, commands_position, lifted)
     return True
 
 
+def _marks(folded: DataFrame) -> DataFrame:
+    """A mark for each request to erase among the newest outcomes."""
+    is_request = (F.col("last_kind") == "queued") & (F.col("reason") == REQUESTED)
+    return folded.where(is_request & F.col("entity_hash").isNotNull()).select(
+        F.lit("erased").alias("merge_kind"),
+        "merge_id",
+        "last_kind",
+        F.lit(None).cast("boolean").alias("was_removed"),
+        F.col("merge_id").alias("message_id"),
+        "feed",
+        "entity_hash",
+        F.current_timestamp().alias("marked_at"),
+    )
+
+
 def _merge(
-    spark: SparkSession, where: Layout, folded: DataFrame | None, upto: int, commands_position: int
+    spark: SparkSession,
+    where: Layout,
+    folded: DataFrame | None,
+    upto: int,
+    commands_position: int,
+    lifted: Sequence[str] = (),
 ) -> None:
     """Rows and positions in one commit; the same fold as `core.fold`, set-wise."""
     position = spark.range(1).select(
@@ -165,8 +232,13 @@ def _merge(
         F.lit(commands_position).cast("bigint").alias("commands_position"),
     )
     source = position if folded is None else position.unionByName(folded, True)
+    if lifted:
+        gone = spark.createDataFrame([(one,) for one in lifted], "merge_id string")
+        gone = gone.selectExpr("'erased' AS merge_kind", "merge_id", "'lifted' AS last_kind")
+        source = source.unionByName(gone, True)
     source = _completed(source)
     same = "q.kind = s.merge_kind AND (q.kind = 'position' OR q.message_id = s.merge_id)"
+    a_mark = "q.kind = 'erased'"
     rescheduled: dict[str, str | Column] = {column: f"s.{column}" for column in _RESCHEDULED}
     replaced: dict[str, str | Column] = {
         column: f"s.{column}" for column in (*_COPIED, "queued_version", "queued_at")
@@ -175,12 +247,13 @@ def _merge(
         where.place(RETRY_QUEUE)
         .delta(spark)
         .alias("q")
-        .merge(source.alias("s"), f"q.kind IN ('message', 'position') AND {same}")
+        .merge(source.alias("s"), f"q.kind IN ({_SQL_KINDS}) AND {same}")
         .whenMatchedUpdate(
             "s.merge_kind = 'position'",
             {c: f"s.{c}" for c in ("outcomes_position", "commands_position")},
         )
         .whenMatchedDelete("s.last_kind <> 'queued'")
+        .whenMatchedUpdate(a_mark, {"marked_at": "q.marked_at"})
         .whenMatchedUpdate("s.was_removed", replaced)
         .whenMatchedUpdate(None, rescheduled)
         .whenNotMatchedInsert(
@@ -190,6 +263,7 @@ def _merge(
                 **replaced,
                 "outcomes_position": "s.outcomes_position",
                 "commands_position": "s.commands_position",
+                "marked_at": "s.marked_at",
             },
         )
         .execute()
@@ -230,31 +304,44 @@ def _completed(source: DataFrame) -> DataFrame:
         **{name: types[name] for name in (*_COPIED, "queued_version", "queued_at")},
         "last_kind": "string",
         "was_removed": "boolean",
+        "marked_at": "timestamp",
     }
     missing = [name for name in wanted if name not in source.columns]
     return source.select("*", *(F.lit(None).cast(wanted[name]).alias(name) for name in missing))
 
 
-def due(spark: SparkSession, where: Layout, now: datetime, limit: int) -> DataFrame | None:
+def _of_nobody_erased(spark: SparkSession, table: DataFrame, marks: Sequence[Mark]) -> DataFrame:
+    """Messages but for those of erased people; a marked request itself may go."""
+    erased = spark.createDataFrame(
+        [(bytearray(hash_),) for hash_ in {mark.entity_hash for mark in marks}], "hash binary"
+    )
+    requests = [mark.message_id for mark in marks if mark.stage is None]
+    is_request = F.col("message_id").isin(requests) & (F.col("reason") != REQUESTED)
+    others = table.join(F.broadcast(erased), F.col("entity_hash") == F.col("hash"), "leftanti")
+    return others.where(F.coalesce(F.col("reason"), F.lit("")) != REQUESTED).unionAll(
+        table.where(is_request)
+    )
+
+
+def due(
+    spark: SparkSession, where: Layout, now: datetime, limit: int, marks: Sequence[Mark] = ()
+) -> DataFrame | None:
     """Messages to send now, whole runs of entities whose head is due; None when there are none.
 
-    At most about *limit* messages: entities that have waited longest come first, and a run is
-    never cut. Heads are found in narrow columns; payloads are read for due entities only.
+    Of an erased person nothing is due but the request itself (*marks*). At most about *limit*
+    messages: entities that have waited longest come first, and a run is never cut.
+    Heads are found in narrow columns; payloads are read for due entities only.
     """
-    table = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") != "position")
-    message = F.col("kind") == "message"
+    table = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
+    sendable = _of_nobody_erased(spark, table, marks) if marks else table
     order = F.struct("queued_version", "position")
-    heads = (
-        table.groupBy("entity_hash")
+    chosen_heads = (
+        sendable.groupBy("entity_hash")
         .agg(
-            F.min_by(F.when(message, F.struct("next_attempt_at")), F.when(message, order)).alias(
-                "head"
-            ),
+            F.min_by(F.struct("next_attempt_at"), order).alias("head"),
             F.min("queued_version").alias("since"),
-            F.count_if(message).alias("run"),
-            F.count_if(F.col("kind") == "erased").alias("erased"),
+            F.count("*").alias("run"),
         )
-        .where((F.col("run") > 0) & (F.col("erased") == 0))
         .where(F.expr("head.next_attempt_at IS NULL") | (F.col("head.next_attempt_at") <= now))
         .orderBy("since", "entity_hash")
         .limit(limit)
@@ -263,7 +350,7 @@ def due(spark: SparkSession, where: Layout, now: datetime, limit: int) -> DataFr
     )
     chosen: list[tuple[bytearray]] = []
     messages = 0
-    for head in heads:
+    for head in chosen_heads:
         if messages >= limit:
             break
         chosen.append((bytearray(head["entity_hash"] or b""),))
@@ -272,4 +359,4 @@ def due(spark: SparkSession, where: Layout, now: datetime, limit: int) -> DataFr
         return None
     keys = spark.createDataFrame(chosen, "chosen binary")
     entity = F.coalesce(F.col("entity_hash"), F.lit(b""))
-    return table.where(message).join(F.broadcast(keys), entity == F.col("chosen"), "leftsemi")
+    return sendable.join(F.broadcast(keys), entity == F.col("chosen"), "leftsemi")
