@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e lint types format bench clean
+.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle-requirements
 PY := .venv/bin/python
 ROWS ?= small
 # The share of lines and branches that tests reach; raise it, never lower it.
@@ -42,6 +42,9 @@ format: setup ## format the code
 
 bench: setup ## events a second, beside Spark alone and the official client
 	@$(PY) benchmarks/throughput.py
+
+bundle-requirements: ## pin what the wheel needs on Databricks, after a change of the lock
+	@tools/bundle-requirements
 
 clean: ## remove what was built, not what was installed
 	rm -rf build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse

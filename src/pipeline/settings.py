@@ -131,7 +131,7 @@ class Sources(_Part):
     feeds: str = "conf/feeds"
     """Folder of the feed files; relative to the working directory."""
     root: str | None = None
-    """Folder that relative source tables are below (local)."""
+    """What relative source tables are below: a folder, or a `catalog.schema`."""
     max_files_per_trigger: int = Field(default=1000, ge=1)
 
 
@@ -232,6 +232,23 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
         return env_settings, init_settings
+
+
+def override(text: str) -> dict[str, str]:
+    """`delivery.lanes=4,limits.call_bytes=32000` as the environment's variables that say so.
+
+    Raises:
+        SettingsError: a part is no NAME=VALUE.
+    """
+    found = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals or not name.replace("_", "").replace(".", "").isalnum():
+            raise SettingsError(
+                f"--set {part.strip()}: expected NAME=VALUE, such as delivery.lanes=4"
+            )
+        found[ENV_PREFIX + name.upper().replace(".", "__")] = value
+    return found
 
 
 def load_settings(path: Path) -> Settings:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import SettingsError, load_settings
+from pipeline.settings import SettingsError, load_settings, override
 
 MINIMAL = "tables: {root: t, checkpoints: c}\n"
 
@@ -72,3 +72,13 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
 def test_the_targets_that_come_with_the_project_are_valid(path):
     """Each file in conf/ loads."""
     assert load_settings(path).target == path.stem
+
+
+def test_overrides_are_what_the_environment_would_say(tmp_path, monkeypatch):
+    """A deploy sets what the file cannot know; a word that is none must not be lost in silence."""
+    for name, value in override("delivery.lanes=3,tables.schema_name=a.b").items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(written(tmp_path, "tables: {schema_name: x.y, checkpoints: c}\n"))
+    assert (settings.delivery.lanes, settings.tables.schema_name) == (3, "a.b")
+    with pytest.raises(SettingsError, match="expected NAME=VALUE"):
+        override("delivery.lanes=3,4")

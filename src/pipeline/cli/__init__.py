@@ -3,7 +3,10 @@
 A module imports Spark, and what else is slow, inside its commands: `--help` answers at once.
 """
 
+import os
 import sys
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -24,7 +27,7 @@ from pipeline.cli import (
 from pipeline.core.feed_model import FeedError
 from pipeline.keys import KeysError
 from pipeline.operations.choice import MessageError
-from pipeline.settings import SettingsError
+from pipeline.settings import SettingsError, override
 from pipeline.tables.refusal import TablesError
 
 app = typer.Typer(
@@ -43,10 +46,34 @@ app.add_typer(piles.queue, name="queue")
 app.add_typer(piles.dead, name="dead")
 
 
-def main() -> None:
-    """Run the command line; refusals are printed in one piece, without a traceback."""
+@app.callback()
+def root(
+    changed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Overrides a setting, as in --set delivery.lanes=4; several with commas between, "
+            "or repeated. Give it before the command.",
+        ),
+    ] = None,
+) -> None:
+    """Delta change feeds to Customer.io."""
+    for text in changed or ():
+        os.environ.update(override(text))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; refusals are printed in one piece, without a traceback.
+
+    Returns where all went well, instead of exiting with 0: a Databricks task takes any exit for a
+    failure.
+    """
     try:
-        app()
+        app(sys.argv[1:] if arguments is None else list(arguments))
+    except SystemExit as end:
+        if end.code:
+            raise
     except (SettingsError, KeysError, FeedError, TablesError, MessageError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)

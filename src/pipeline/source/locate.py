@@ -40,6 +40,8 @@ class SourceTable:
 def locate(source: str, *, root: str | None, file: str) -> SourceTable:
     """Tell where a feed's `source` is: an absolute path or URI, a name, or a path below *root*.
 
+    Where *root* is a schema, `source` is the name of a table in it.
+
     Raises:
         FeedError: it is relative and the settings name no root.
     """
@@ -52,6 +54,8 @@ def locate(source: str, *, root: str | None, file: str) -> SourceTable:
             f"{file}: source: {source} is a relative path and sources.root is not set; "
             "set it, or give catalog.schema.table or an absolute path"
         )
+    if _NAME.match(root):
+        return SourceTable(name=f"{root}.{source}")
     return SourceTable(path=f"{root.rstrip('/')}/{source}")
 
 

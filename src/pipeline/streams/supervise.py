@@ -68,7 +68,10 @@ class Supervised:
 
 @contextlib.contextmanager
 def stopping_on_signals(stop: Stop) -> Iterator[None]:
-    """SIGTERM and SIGINT ask to stop."""
+    """SIGTERM and SIGINT ask to stop. Only a main thread may listen: a notebook's may be none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def ask(_number: int, _frame: Any) -> None:
         stop.ask()
