@@ -161,6 +161,20 @@ class Observe(_Part):
     """Reports of the streams are written together, one commit in so long."""
 
 
+class Client(_Part):
+    """The typed client, for people and scripts beside the jobs."""
+
+    spool: str | None = None
+    """Folder that keeps calls, encrypted, while the API can't be reached; none: they wait in
+    memory, and who leaves before they are delivered is told so."""
+    linger: timedelta = timedelta(seconds=1)
+    """How long a call waits for others to share its request."""
+    round_calls: int = Field(default=10_000, ge=1)
+    """Calls that are sent together at most."""
+    waiting_calls: int = Field(default=50_000, ge=1)
+    """Calls that wait in memory at most."""
+
+
 class Audit(_Part):
     """The audit log."""
 
@@ -215,6 +229,7 @@ class Settings(BaseSettings):
     audit: Audit = Audit()
     observe: Observe = Observe()
     maintenance: Maintenance = Maintenance()
+    client: Client = Client()
 
     @property
     def audit_heads(self) -> str:

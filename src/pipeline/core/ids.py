@@ -64,6 +64,13 @@ def _digit(
     return right & mask
 
 
+def ulid(milliseconds: int, random: bytes) -> str:
+    """An id of time and chance, for a call that comes from no table; *random* has 10 bytes."""
+    number = int.from_bytes(milliseconds.to_bytes(6) + random)
+    digits = (number >> _DIGIT * place & 31 for place in reversed(range(ID_LENGTH)))
+    return bytes(CROCKFORD[digit] for digit in digits).decode("ascii")
+
+
 def id_text(ids: Bytes2D) -> list[str]:
     """The (n, 26) array as n strings."""
     text = ids.tobytes().decode("ascii")

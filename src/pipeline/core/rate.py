@@ -34,6 +34,11 @@ def ceiling(policy: RatePolicy, job: str, streams: int) -> float:
     return policy.requests / policy.window_seconds * policy.share * share / max(streams, 1)
 
 
+def spare(policy: RatePolicy) -> float:
+    """Requests a second that the jobs leave, for people and scripts beside them."""
+    return max(policy.requests / policy.window_seconds * (1 - policy.share), policy.floor)
+
+
 def adapt(policy: RatePolicy, rate: float, top: float, *, trouble: bool) -> float:
     """The next slice's rate, after one with or without trouble (429, 5xx, slow answers)."""
     if trouble:

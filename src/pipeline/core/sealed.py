@@ -108,6 +108,8 @@ class Sealed:
     """First verdicts, from mapping and validation."""
     words: Mapping[int, Words]
     """Of the messages that mapping and validation had something to say about, by place."""
+    alone: npt.NDArray[np.bool_] | None = None
+    """Which go to their own endpoint; where nothing is said, those are the aliases."""
 
     def __len__(self) -> int:
         """Number of messages."""

@@ -51,13 +51,19 @@ async def send_lane(task: Task, places: Places, attempts: Attempts) -> None:
 
 
 def _cut(sealed: Sealed, places: Places, bodies: pa.LargeBinaryArray) -> Lane:
-    kinds = sealed.call_type.take(pa.array(places))
-    alone = pc.equal(kinds, "alias").fill_null(False)
     return Lane(
         sizes=np.diff(offsets(bodies)),
         envelopes=sealed.envelope[places],
-        alone=alone.to_numpy(zero_copy_only=False),
+        alone=_aliases(sealed, places) if sealed.alone is None else sealed.alone[places],
     )
+
+
+def _aliases(sealed: Sealed, places: Places) -> npt.NDArray[np.bool_]:
+    kinds = sealed.call_type.take(pa.array(places))
+    alone: npt.NDArray[np.bool_] = (
+        pc.equal(kinds, "alias").fill_null(False).to_numpy(zero_copy_only=False)
+    )
+    return alone
 
 
 def _note(task: Task, request: Request, calls: int, logged: list[int], sent: Sent) -> None:

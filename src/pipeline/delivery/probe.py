@@ -9,7 +9,7 @@ import pybreaker
 from pipeline.core.outcome import Accepted, Held, Outcome, Rejected, Retryable
 from pipeline.core.wire import classify, probe_request
 from pipeline.delivery.plan import Target
-from pipeline.delivery.transport import HttpTransport
+from pipeline.delivery.transport import HttpTransport, Transport
 
 
 class _FailedError(Exception):
@@ -33,18 +33,24 @@ class Probe:
         """Send one probe. Refused for its content is what a healthy destination answers to it."""
         try:
             with self._breaker.calling():
-                if not _healthy(asyncio.run(self._post())):
+                if not asyncio.run(self._well()):
                     raise _FailedError  # noqa: TRY301  the breaker counts what is raised
         except (_FailedError, pybreaker.CircuitBreakerError):
             return False
         return True
 
-    async def _post(self) -> Outcome:
+    async def _well(self) -> bool:
         async with HttpTransport(self._target(), connections=1) as transport:
-            return classify(await transport.post(probe_request()), datetime.now(UTC))
+            return healthy(await ask(transport))
 
 
-def _healthy(outcome: Outcome) -> bool:
+async def ask(transport: Transport) -> Outcome:
+    """What becomes of one harmless request."""
+    return classify(await transport.post(probe_request()), datetime.now(UTC))
+
+
+def healthy(outcome: Outcome) -> bool:
+    """Refused for its content is what a healthy destination answers to a probe."""
     match outcome:
         case Accepted() | Rejected():
             return True

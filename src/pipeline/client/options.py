@@ -1,0 +1,75 @@
+"""How a client sends: the settings of the streams, with the streams' defaults."""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from pydantic import SecretStr
+
+from pipeline.core.api.limits import DEFAULT_LIMITS, Limits
+from pipeline.core.rate import RatePolicy, spare
+from pipeline.delivery.plan import Pace, Target
+from pipeline.settings import Client, Delivery, Destination, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """All that can be set. The rate is what the jobs leave of the published one: 5% of it."""
+
+    destination: Destination = field(default_factory=Destination)
+    limits: Limits = DEFAULT_LIMITS
+    delivery: Delivery = field(default_factory=Delivery)
+    rate: RatePolicy = field(default_factory=RatePolicy)
+    client: Client = field(default_factory=Client)
+
+    @property
+    def top_rate(self) -> float:
+        """Requests a second at most."""
+        return spare(self.rate)
+
+    def at(self, region: Literal["us", "eu"] | None, base_url: str | None) -> "Options":
+        """The same, for another region or address."""
+        changed = {"region": region, "base_url": base_url}
+        given = {name: value for name, value in changed.items() if value is not None}
+        return replace(self, destination=self.destination.model_copy(update=given))
+
+    def target(self, write_key: SecretStr) -> Target:
+        """The destination, with its key."""
+        return Target(
+            url=self.destination.url,
+            write_key=write_key.get_secret_value(),
+            strict=self.destination.strict,
+            connect_timeout=self.destination.connect_timeout,
+            total_timeout=self.destination.total_timeout,
+            gzip=self.destination.gzip,
+        )
+
+    def pace(self, rate: float) -> Pace:
+        """How a round is sent."""
+        quick, holds = self.delivery.quick, self.delivery.holds
+        return Pace(
+            rate=rate,
+            lanes=self.delivery.lanes,
+            batch_bytes=self.limits.batch_bytes,
+            quick_attempts=quick.attempts,
+            quick_initial=quick.wait_initial,
+            quick_max=quick.wait_max,
+            breaker_failures=self.delivery.breaker.failures,
+            dead_share=holds.dead_share,
+            dead_count=holds.dead_count,
+        )
+
+    def deadline(self) -> float:
+        """Seconds since the epoch after which a round that begins now sends nothing more."""
+        return time.time() + self.delivery.slice_deadline.total_seconds()
+
+
+def options(settings: Settings) -> Options:
+    """Those of a settings file."""
+    return Options(
+        destination=settings.destination,
+        limits=settings.limits,
+        delivery=settings.delivery,
+        rate=settings.rate,
+        client=settings.client,
+    )

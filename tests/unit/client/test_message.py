@@ -1,0 +1,91 @@
+"""Calls become messages: judged, with an id and a time, in the API's own words."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.client.message import CallRefusedError, model_of, seal
+from pipeline.core.api.calls import Alias, Identify, Track
+from pipeline.core.api.ecommerce import OrderCompleted
+from pipeline.core.api.limits import DEFAULT_LIMITS, Limits
+
+WHO = {"user_id": "1"}
+
+
+def test_it_gets_an_id_and_a_time():
+    """Without them neither a repeat nor an order could be told."""
+    message = seal(Identify, WHO, DEFAULT_LIMITS)
+    call = json.loads(message.body)
+    assert call["messageId"] == message.id
+    assert len(message.id) == 26
+    age = datetime.now(UTC) - datetime.fromisoformat(call["timestamp"])
+    assert abs(age.total_seconds()) < 10
+
+
+def test_ids_differ_and_sort_by_time():
+    """Two calls with one id would count as one."""
+    ids = [seal(Identify, WHO, DEFAULT_LIMITS).id for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert [id_[:10] for id_ in ids] == sorted(id_[:10] for id_ in ids)
+
+
+def test_what_is_given_stays():
+    """A caller's own id and time would be lost."""
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    fields = {**WHO, "message_id": "mine", "timestamp": moment, "traits": {"plan": None}}
+    call = json.loads(seal(Identify, fields, DEFAULT_LIMITS).body)
+    assert call == {
+        "messageId": "mine",
+        "timestamp": "2026-01-02T00:00:00Z",
+        "type": "identify",
+        "userId": "1",
+        "traits": {"plan": None},
+    }
+
+
+def test_context_and_integrations_are_the_requests():
+    """The API has them once a request: in the call's own bytes they might not count."""
+    shared = {"context": {"ip": "192.0.2.1"}, "integrations": {"All": False}}
+    message = seal(Track, {**WHO, "event": "e", **shared}, DEFAULT_LIMITS)
+    assert json.loads(message.envelope) == shared
+    assert not shared.keys() & json.loads(message.body).keys()
+
+
+def test_a_documented_event_by_its_name_is_judged_by_its_model():
+    """The client would take what `pipeline check` refuses."""
+    fields = {**WHO, "event": "Order Completed", "properties": {"total": "much"}}
+    with pytest.raises(CallRefusedError) as refused:
+        seal(Track, fields, DEFAULT_LIMITS)
+    assert [problem.field for problem in refused.value.problems] == ["properties.total"]
+    assert "properties.total: must be a finite number" in str(refused.value)
+    assert "much" not in str(refused.value)
+
+
+def test_a_call_over_its_bytes_is_refused():
+    """The API would answer 200 and drop it."""
+    shared = {"context": {"ip": "192.0.2.1"}}
+    size = len(seal(Track, {**WHO, "event": "e", **shared}, DEFAULT_LIMITS).body)
+    with pytest.raises(CallRefusedError, match="over the limit"):
+        seal(Track, {**WHO, "event": "e", **shared}, Limits(call_bytes=size))
+
+
+def test_an_unknown_type_is_refused():
+    """A call that no endpoint takes would be queued."""
+    with pytest.raises(CallRefusedError, match="type"):
+        model_of({"type": "buy", "userId": "1"}, DEFAULT_LIMITS)
+    with pytest.raises(CallRefusedError, match="type"):
+        model_of({"userId": "1"}, DEFAULT_LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "names"),
+    [
+        (Alias, {"user_id": "b", "previous_id": "a"}, {"person:a", "person:b"}),
+        (Track, {**WHO, "anonymous_id": "x", "event": "e"}, {"person:1", "anonymous:x"}),
+        (OrderCompleted, {**WHO, "properties": {"order_id": "1"}}, {"person:1"}),
+    ],
+)
+def test_it_names_whom_it_is_about(model, fields, names):
+    """Calls about one person could overtake each other."""
+    assert set(seal(model, fields, DEFAULT_LIMITS).names) == names
