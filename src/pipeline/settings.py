@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -154,11 +154,25 @@ class Keys(_Part):
     scope: str | None = None
 
 
+class Webhook(_Part):
+    """An address that takes alerts."""
+
+    kind: Literal["slack", "generic"] = "generic"
+    url: SecretStr
+
+
 class Observe(_Part):
     """What is written down about the streams, and who is told when something is wrong."""
 
     progress_every: timedelta = timedelta(seconds=30)
     """Reports of the streams are written together, one commit in so long."""
+    watch_every: timedelta = timedelta(minutes=1)
+    """How often drain looks at the figures, and deliver at drain; nought: never."""
+    webhooks: tuple[Webhook, ...] = ()
+    """Who is told when an alert fires, and when it recovers. Addresses are secrets: give them by
+    the environment, `PIPELINE__OBSERVE__WEBHOOKS='[{"kind": "slack", "url": "..."}]'`."""
+    runbook: str = "docs/runbook.md"
+    """Where the runbook can be read: alerts link to their section of it."""
 
 
 class Client(_Part):

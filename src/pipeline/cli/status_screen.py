@@ -29,7 +29,7 @@ def troubles(found: Status) -> list[str]:
         if one.waiting and (one.oldest_seconds or 0) > OLD_SECONDS:
             oldest = age_text(one.oldest_seconds)
             said.append(f"{one.feed}: {one.waiting:,} messages wait, the oldest since {oldest}")
-    said += [f"{hold['feed']}: holds for {hold['reason']}" for hold in found.holds or ()]
+    said += [f"{hold['feed'] or hold['job']}: holds for {hold['reason']}" for hold in found.holds]
     said += [f"{c['feed']}: circuit {c['state']} ({c['job']})" for c in _open(found)]
     return said
 
@@ -81,9 +81,8 @@ def _rest(found: Status) -> Table:
     table.add_row("drain", found.drain or Text("stopped", style="red"))
     waiting = [f"{r['waiting']:,} {r['feed']} {r['reason'] or '-'}" for r in found.queue]
     table.add_row("queue", ", ".join(waiting) or "empty")
-    if found.holds is not None:
-        held = [f"{h['feed']} {h['reason']}" for h in found.holds]
-        table.add_row("holds", Text(", ".join(held), style="red") if held else "none")
+    held = [f"{h['feed'] or h['job']} {h['reason']}" for h in found.holds]
+    table.add_row("holds", Text(", ".join(held), style="red") if held else "none")
     circuits = [f"{c['feed']} {c['state']} ({c['job']})" for c in _open(found)]
     table.add_row("circuits", Text(", ".join(circuits), style="red") if circuits else "closed")
     errors = Text("\n").join(

@@ -83,8 +83,8 @@ class Status:
     """Who holds drain's lease."""
     queue: tuple[Mapping[str, Any], ...]
     """By feed and reason: waiting, due, oldest."""
-    holds: tuple[Mapping[str, Any], ...] | None
-    """Holds that have not ended; None where this installation has no table of them."""
+    holds: tuple[Mapping[str, Any], ...]
+    """Holds that have not ended."""
     circuits: tuple[Mapping[str, Any], ...]
     errors: tuple[Mapping[str, Any], ...]
     """Failed requests of the last hour, by what the API said."""
@@ -117,7 +117,7 @@ def status(spark: SparkSession, settings: Settings) -> Status:
         ),
         drain=held.get("drain"),
         queue=_rows(spark, "SELECT * FROM metric_queue ORDER BY waiting DESC LIMIT 8"),
-        holds=None,
+        holds=_rows(spark, "SELECT * FROM current_holds"),
         circuits=_rows(spark, _CIRCUITS),
         errors=_rows(spark, _ERRORS),
         queries=_rows(spark, _QUERIES),

@@ -31,6 +31,8 @@ from pipeline.streams.supervise import (
 from pipeline.tables import books, leases
 from pipeline.tables.audit_start import audit_start
 from pipeline.tables.layout import check_tables, create_tables, layout
+from pipeline.watch.look import Role
+from pipeline.watch.watching import watching
 
 OK, FAILED, HELD = 0, 1, 3
 DRAIN_CHECKPOINT = "drain"
@@ -123,7 +125,8 @@ def _with_claims(
                 leases.check(spark, runtime.where, one.held)
 
         seconds = runtime.settings.observe.progress_every.total_seconds()
-        with reporting(spark, runtime.where, seconds):
+        role: Role = "drain" if names == ["drain"] else "deliver"
+        with reporting(spark, runtime.where, seconds), watching(spark, runtime.settings, role):
             return _status(supervise(runtime, queries(claims), alive))
     except StopRequestedError:
         return OK

@@ -60,7 +60,7 @@ def test_each_trouble_has_its_sentence():
             replace(FEED, waiting=1_234, oldest_seconds=4_000.0),
             replace(FEED, feed="people", holder=None),
         ),
-        holds=({"feed": "orders", "reason": "http_401"},),
+        holds=({"feed": "orders", "job": "deliver", "reason": "http_401"},),
         circuits=({"feed": "orders", "job": "deliver", "state": "open"},),
         alerts=({"feed": None, "alert": "queue.old", "detail": "too old", "runbook": "docs/x"},),
     )

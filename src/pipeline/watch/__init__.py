@@ -1,0 +1,1 @@
+"""Look at the pipeline's figures every minute, note what is alarming, and tell somebody once."""
