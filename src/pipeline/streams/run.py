@@ -16,7 +16,7 @@ from pipeline.source.checked import CheckedFeed
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import locate
 from pipeline.streams.begin import begin, checkpoint
-from pipeline.streams.claim import Claim, claim
+from pipeline.streams.claim import Claim, claim_all
 from pipeline.streams.drain import Drain
 from pipeline.streams.hold import end_left
 from pipeline.streams.progress import reporting
@@ -116,7 +116,7 @@ def _with_claims(
     """Claim all leases, run, release them whatever happens."""
     claims: list[Claim] = []
     try:
-        claims.extend(claim(spark, runtime, name) for name in names)
+        claims.extend(claim_all(spark, runtime, names))
         for one in claims:
             end_left(spark, runtime, one)
 
@@ -182,7 +182,7 @@ def _drain_what_is_due(spark: SparkSession, runtime: Runtime) -> int:
     own: Claim | None = None
     held_since: float | None = None
     try:
-        own = claim(spark, runtime, "drain")
+        (own,) = claim_all(spark, runtime, ["drain"])
         end_left(spark, runtime, own)
         drain = Drain(runtime, own)
         number = 0

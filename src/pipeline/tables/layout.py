@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from pipeline.core.records import FORMAT_PROPERTY, FORMAT_VERSION, TABLES, Table
@@ -41,7 +41,7 @@ def create_tables(spark: SparkSession, where: Layout) -> tuple[str, ...]:
         if not place.exists(spark):
             try:
                 spark.sql(create_statement(table, place))
-            except AnalysisException:
+            except PySparkException:
                 if not _appears(spark, place):  # another job may be making it right now
                     raise
             else:
@@ -50,8 +50,8 @@ def create_tables(spark: SparkSession, where: Layout) -> tuple[str, ...]:
 
 
 def _appears(spark: SparkSession, place: Place) -> bool:
-    """Whether the table is there soon."""
-    for _ in range(20):
+    """Whether the table is there soon; another job's first statement may take a while."""
+    for _ in range(120):
         if place.exists(spark):
             return True
         time.sleep(0.5)

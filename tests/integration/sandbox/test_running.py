@@ -108,7 +108,7 @@ def test_message_ids_in_many_chunks():
 
 
 def run(*arguments):
-    return subprocess.run(  # noqa: S603 - our own module
+    return subprocess.run(
         [sys.executable, "-m", "pipeline.sandbox", *arguments],
         capture_output=True,
         text=True,
