@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle-requirements
+.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle bundle-requirements
 PY := .venv/bin/python
 ROWS ?= small
 # The share of lines and branches that tests reach; raise it, never lower it.
@@ -42,6 +42,9 @@ format: setup ## format the code
 
 bench: setup ## events a second, beside Spark alone and the official client
 	@$(PY) benchmarks/throughput.py
+
+bundle: setup ## validate, deploy, run and destroy the bundle against a stand-in, with the real CLI
+	@$(PY) tests/integration/workspace/bundle.py
 
 bundle-requirements: ## pin what the wheel needs on Databricks, after a change of the lock
 	@tools/bundle-requirements
