@@ -152,6 +152,8 @@ class Keys(_Part):
     file: a local file of mode 600 that `pipeline key init` makes; scope: Databricks secrets."""
     file: str | None = None
     scope: str | None = None
+    reload: timedelta = timedelta(seconds=30)
+    """How often a running job looks for new keys, at most."""
 
 
 class Webhook(_Part):

@@ -1,12 +1,15 @@
 """Where keys come from, and what is said when one is missing."""
 
 import base64
+import io
 import json
 import stat
 
 import pytest
 
-from pipeline.keys import KeysError, init_file, load_keys
+from pipeline.cli import main
+from pipeline.keys import KeysError, fingerprint, load_keys
+from pipeline.keys.store import init_file
 from pipeline.settings import Keys
 
 GOOD = base64.b64encode(bytes(range(32))).decode()
@@ -89,3 +92,25 @@ def test_a_missing_file_says_how_to_make_it(tmp_path):
     """The command is in the message."""
     with pytest.raises(KeysError, match="pipeline key init"):
         load_keys(Keys(source="file", file=str(tmp_path / "none.json")))
+
+
+def test_set_writes_the_file_and_shows_only_a_fingerprint(tmp_path, monkeypatch, capsys):
+    """A key on a screen or in a shell's history is a key to be changed."""
+    path = tmp_path / "keys.json"
+    main(["key", "init", "--file", str(path)])
+    for key in ("first", "second"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{key}\n"))
+        main(["key", "set", "--file", str(path)])
+    said = capsys.readouterr()
+    assert json.loads(path.read_text())["api_key"] == "second"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert f"API key {fingerprint('second')}; it was {fingerprint('first')}" in said.out
+    assert "second" not in said.out + said.err
+
+
+def test_a_key_with_a_space_is_refused(tmp_path, monkeypatch, capsys):
+    """Half a line from the clipboard would hold every stream with 401."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("two words\n"))
+    with pytest.raises(SystemExit):
+        main(["key", "set", "--file", str(tmp_path / "keys.json")])
+    assert "has a space in it" in capsys.readouterr().err

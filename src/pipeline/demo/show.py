@@ -21,7 +21,8 @@ from pipeline.demo.shop import FEEDS, Written, open_shop
 from pipeline.demo.stage import Stage, make_stage
 from pipeline.demo.upstream import opening
 from pipeline.demo.verdict import Verdict, judge, received, reconcile
-from pipeline.keys import DEFAULT_FILE, init_file
+from pipeline.keys import DEFAULT_FILE
+from pipeline.keys.store import init_file
 from pipeline.sandbox.running import RunningSandbox, running_sandbox
 from pipeline.settings import load_settings
 from pipeline.source.feed_files import load_feeds

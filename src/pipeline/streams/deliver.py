@@ -25,6 +25,7 @@ from pipeline.source.net import net
 from pipeline.streams.barrier import BarrierReader
 from pipeline.streams.claim import Claim
 from pipeline.streams.hold import DEADLINE, DESTINATION, DETAILS, Hold
+from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.runtime import Runtime
 from pipeline.streams.slice import Slice, send
 from pipeline.tables import books, commands
@@ -146,6 +147,7 @@ class DeliverFeed:
         waive, repeated = False, False
         while True:
             self.runtime.stop.pause(0)
+            audit_key_changes(spark, self.runtime, JOB)
             rows = drafts(
                 netted,
                 self.checked,

@@ -21,6 +21,7 @@ from pipeline.log import logger
 from pipeline.streams import erase
 from pipeline.streams.claim import Claim
 from pipeline.streams.hold import DEADLINE, DETAILS, Hold
+from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.obey import obey
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
@@ -61,6 +62,7 @@ class Drain:
         """Take in, then send what is due."""
         where = self.runtime.where
         leases.check(spark, where, self.claim.held)
+        audit_key_changes(spark, self.runtime, JOB)
         at, marks = retry_queue.heads(spark, where)
         wishes = commands.wishes(spark, where, at.commands)
         wished = max((one.version for one in wishes), default=at.commands)
@@ -89,7 +91,7 @@ class Drain:
             job=JOB,
             feed=None,
             rows=rows,
-            read=partial(unseal, keys=self.runtime.secrets.payload_keys),
+            read=partial(unseal, keys=self.runtime.keys().payload_keys),
             rate=self.rate or top,
             waive_ratio=True,  # one feed's bad rows must not park all the others'
         )

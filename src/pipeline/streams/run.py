@@ -9,6 +9,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from pipeline.core.feed import Feed, FeedError
 from pipeline.keys import load_keys
+from pipeline.keys.live import LiveKeys
 from pipeline.log import logger
 from pipeline.settings import Settings
 from pipeline.source.check import check_feed
@@ -57,7 +58,11 @@ def run_deliver(
     checked = [_check(spark, settings, feed) for feed in chosen]
     audit_start(spark, settings, secrets, "deliver")
     runtime = Runtime(
-        settings=settings, secrets=secrets, streams=len(checked), available_now=available_now
+        settings=settings,
+        secrets=secrets,
+        streams=len(checked),
+        available_now=available_now,
+        live=LiveKeys(settings=settings.keys, secrets=secrets),
     )
     with stopping_on_signals(runtime.stop):
         return _with_claims(
@@ -79,7 +84,12 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
     secrets = load_keys(settings.keys)
     _prepare(spark, settings)
     audit_start(spark, settings, secrets, "drain")
-    runtime = Runtime(settings=settings, secrets=secrets, available_now=available_now)
+    runtime = Runtime(
+        settings=settings,
+        secrets=secrets,
+        available_now=available_now,
+        live=LiveKeys(settings=settings.keys, secrets=secrets),
+    )
     with stopping_on_signals(runtime.stop):
         if available_now:
             return _drain_what_is_due(spark, runtime)

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.core.rate import ceiling
 from pipeline.delivery.plan import Barrier, Pace, Plan, Target
 from pipeline.keys import Secrets
+from pipeline.keys.live import LiveKeys
 from pipeline.settings import Settings
 from pipeline.tables.layout import Layout, layout
 
@@ -59,6 +60,12 @@ class Runtime:
     """Streams of this job that share its rate."""
     available_now: bool = False
     stop: Stop = field(default_factory=Stop)
+    live: LiveKeys | None = None
+    """Reads the keys again while the job runs; without it they stay what they were."""
+
+    def keys(self) -> Secrets:
+        """The keys as they are now."""
+        return self.secrets if self.live is None else self.live.current()
 
     @property
     def where(self) -> Layout:
@@ -70,7 +77,7 @@ class Runtime:
         destination = self.settings.destination
         return Target(
             url=destination.url,
-            write_key=self.secrets.api_key,
+            write_key=self.keys().api_key,
             strict=destination.strict,
             connect_timeout=destination.connect_timeout,
             total_timeout=destination.total_timeout,
@@ -114,7 +121,7 @@ class Runtime:
             barrier=barrier,
             deadline=barrier.read_at + delivery.slice_deadline.total_seconds(),
             retry=self.settings.retry,
-            keys=self.secrets.payload_keys,
+            keys=self.keys().payload_keys,
             waive_ratio=waive_ratio,
         )
 

@@ -56,8 +56,13 @@ def _round(cli: str, host: str, target: str, workspace: Workspace) -> None:
         }
         done = subprocess.run(  # noqa: S603
             [cli, "bundle", *words, "-t", target],
-            cwd=ROOT, env=environment, timeout=PATIENCE, text=True, capture_output=True, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            timeout=PATIENCE,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
         if done.returncode:
             raise FailedError(f"bundle {shown} -t {target}\n{done.stdout}\n{done.stderr}")
         sys.stdout.write(f"{target}: bundle {shown}: ok\n")

@@ -101,7 +101,8 @@ class Workspace:
             ("POST", "/api/2.0/workspace-files/import-file(/.*)", self._put_file),
             ("GET", "/api/2.0/workspace-files(/.*)", lambda a: self._file(a.args[0])),
             ("HEAD", "/api/2.0/fs/directories(/.*)", lambda _: Answer()),
-            *self._crud("schemas", f"{catalog}/schemas", lambda b: f"{b['catalog_name']}.{b['name']}"),
+            *self._crud("schemas", f"{catalog}/schemas", lambda b: ".".join(
+                (b["catalog_name"], b["name"]))),
             *self._crud("volumes", f"{catalog}/volumes", lambda b: ".".join(
                 (b["catalog_name"], b["schema_name"], b["name"]))),
             *self._crud("alerts", "/api/2.0/alerts", lambda _: f"alert-{next(self._ids)}"),
@@ -130,9 +131,11 @@ class Workspace:
             ("GET", r"/api/2\.\d/jobs/get", self._get_job),
             ("POST", r"/api/2\.\d/jobs/reset", self._reset_job),
             ("POST", r"/api/2\.\d/jobs/delete", self._drop_job),
-            ("GET", r"/api/2\.\d/jobs/list", lambda _: Answer({"jobs": list(self.jobs.values())})),
+            ("GET", r"/api/2\.\d/jobs/list", lambda _: Answer(
+                {"jobs": list(self.jobs.values())})),
             ("POST", r"/api/2\.\d/jobs/run-now", self._run),
-            ("GET", r"/api/2\.\d/jobs/runs/get", lambda a: Answer(self.runs[int(a.query["run_id"])])),
+            ("GET", r"/api/2\.\d/jobs/runs/get", lambda a: Answer(
+                self.runs[int(a.query["run_id"])])),
             ("GET", r"/api/2\.\d/jobs/runs/get-output", lambda _: Answer({"logs": "done\n"})),
             ("GET", r"/api/2\.\d/jobs/runs/list", lambda _: Answer(
                 {"runs": list(self.runs.values())})),

@@ -9,7 +9,6 @@ import binascii
 import hashlib
 import json
 import os
-import secrets
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,6 @@ ENCRYPTION_KEY: Final = "encryption_key"
 HASHING_KEY: Final = "hashing_key"
 NAMES: Final = (API_KEY, ENCRYPTION_KEY, HASHING_KEY)
 DEFAULT_FILE: Final = "~/.config/customerio-pipeline/keys.json"
-PRIVATE: Final = 0o600
 
 
 class KeysError(Exception):
@@ -57,12 +55,12 @@ def load_keys(keys: Keys) -> Secrets:
             names = {name: _variable(name) for name in NAMES}
         case "file":
             path = Path(keys.file or DEFAULT_FILE).expanduser()
-            found = _from_file(path) | {
+            found = read_file(path) | {
                 name: os.environ[_variable(name)] for name in NAMES if _variable(name) in os.environ
             }
             where, names = str(path), {name: name for name in NAMES}
         case "scope":
-            found = _from_scope(keys.scope)
+            found = read_scope(keys.scope)
             where, names = f"secret scope {keys.scope}", {name: name for name in NAMES}
     for name in NAMES:
         if not found.get(name, "").strip():
@@ -75,21 +73,6 @@ def load_keys(keys: Keys) -> Secrets:
     )
 
 
-def init_file(path: Path) -> tuple[str, ...]:
-    """Make the pipeline's own two keys in a file of mode 600; names of those that were made.
-
-    What is there stays: the hashing key must never change, or ids of repeats would differ.
-    """
-    content = _from_file(path) if path.exists() else {}
-    made = tuple(name for name in (ENCRYPTION_KEY, HASHING_KEY) if not content.get(name))
-    new = {name: base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() for name in made}
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({API_KEY: "", **content, **new}, file, indent=2)
-    return made
-
-
 def _variable(name: str) -> str:
     return f"PIPELINE_{name.upper()}"
 
@@ -98,12 +81,17 @@ def _missing(name: str, called: str, where: str) -> str:
     if name == API_KEY:
         return (
             f"{called} is missing in {where}: the write key of your Data Pipelines source in "
-            "Customer.io (Integrations, your source, Settings)"
+            "Customer.io (Integrations, your source, Settings); `pipeline key set` puts it there"
         )
     return f"{called} is missing in {where}: make the pipeline's own keys with `pipeline key init`"
 
 
-def _from_file(path: Path) -> dict[str, str]:
+def read_file(path: Path) -> dict[str, str]:
+    """What a key file holds.
+
+    Raises:
+        KeysError: there is none, others can read it, or it is no JSON object.
+    """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
@@ -120,7 +108,12 @@ def _from_file(path: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in content.items()}
 
 
-def _from_scope(scope: str | None) -> dict[str, str]:
+def read_scope(scope: str | None) -> dict[str, str]:
+    """Those of our secrets that the scope holds.
+
+    Raises:
+        KeysError: no scope is named, or it cannot be read.
+    """
     if not scope:
         raise KeysError("keys.scope: name the Databricks secret scope that holds the keys")
     from databricks.sdk import WorkspaceClient  # noqa: PLC0415  slow to import, used here only
