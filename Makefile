@@ -40,8 +40,8 @@ format: setup ## format the code
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 
-bench: setup ## events a second, beside Spark alone and the official client
-	@$(PY) benchmarks/throughput.py
+bench: setup ## how fast it is, beside its alternatives and against its targets (half an hour)
+	@$(PY) benchmarks/bench.py
 
 bundle: setup ## validate, deploy, run and destroy the bundle against a stand-in, with the real CLI
 	@$(PY) tests/integration/workspace/bundle.py

@@ -7,34 +7,17 @@ round; the batch size is the best of those tried (its default is 100 calls).
 import json
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
 
 from customerio.analytics import Client
+from events import values
 
 UPLOAD_SIZE = 2000
 """Calls a request at most: its own limit of 475,000 bytes comes first."""
 
 
-def events(count: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The same events as the other contestants send: about 350 bytes of JSON each."""
-    for number in range(count):
-        yield (
-            f"customer-{number % 50_000}",
-            {
-                "order_id": f"order-{number}",
-                "total": round(number % 1000 * 0.37, 2),
-                "currency": "EUR",
-                "items": number % 7,
-                "store": f"store-{number % 300}",
-                "note": "a text of some length, as events have it in real life",
-            },
-        )
-
-
 def run(url: str, count: int) -> float:
     """Events a second of one round, from the first call to the last answer."""
-    prepared = list(events(count))
+    prepared = list(values(count))
     client = Client(
         "benchmark", host=url, max_queue_size=count + 1, upload_size=UPLOAD_SIZE, max_retries=0
     )

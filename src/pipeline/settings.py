@@ -87,8 +87,8 @@ class Delivery(_Part):
     """Send in Spark tasks, or in the process of foreachBatch where tasks have no network."""
     tasks: int = Field(default=2, ge=1)
     """Partitions of a slice: with site tasks, as many as there are cores."""
-    lanes: int = Field(default=8, ge=1)
-    """Requests in flight at once, a task."""
+    lanes: int = Field(default=32, ge=1)
+    """Requests in flight at once, a task, at most: enough to hide 100 ms that an answer takes."""
     slice_rows: int = Field(default=200_000, ge=1)
     """Changes of a slice at most, but that an entity is never cut in two."""
     slice_deadline: timedelta = timedelta(seconds=60)

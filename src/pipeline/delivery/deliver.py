@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pybreaker
 
-from pipeline.core.sealed import Sealed, Verdict
+from pipeline.core.sealed import Sealed, Verdict, offsets
 from pipeline.delivery.attempt import Attempts
 from pipeline.delivery.lane import send_lane
 from pipeline.delivery.limiter import Limiter
@@ -60,7 +61,7 @@ async def deliver(
                 clock=time.time,
                 sleep=asyncio.sleep,
             )
-            for places in lanes(task, plan.pace.lanes):
+            for places in lanes(task):
                 group.create_task(send_lane(task, places, attempts))
     circuit = str(breaker.current_state)
     for batch in record(task, plan, circuit, datetime.now(UTC)).to_batches():
@@ -101,12 +102,18 @@ def _too_many_dead(task: Task) -> bool:
     return bool(dead >= task.pace.dead_count and dead > task.pace.dead_share * judged)
 
 
-def lanes(task: Task, count: int) -> list[npt.NDArray[np.int64]]:
-    """Places of what is to be sent, by lane; an entity has one lane, its order is kept."""
+def lanes(task: Task) -> list[npt.NDArray[np.int64]]:
+    """Places of what is to be sent, by lane; an entity has one lane, its order is kept.
+
+    No more lanes than there will be requests: little work would only make small batches.
+    """
     sealed = task.sealed
     todo = np.flatnonzero(task.verdict == Verdict.PENDING)
     if len(todo) == 0:
         return []
+    size = int(np.diff(offsets(sealed.bodies))[todo].sum())
+    alone = pc.sum(pc.equal(sealed.call_type, "alias")).as_py() or 0
+    count = min(task.pace.lanes, size // task.pace.batch_bytes + alone + 1)
     lane = sealed.entities.lanes(count)[todo]
     return [todo[lane == number] for number in range(count) if np.any(lane == number)]
 

@@ -1,0 +1,88 @@
+"""The pipeline against its alternatives and its targets, in one run on one machine.
+
+Run: make bench, or python benchmarks/bench.py --events 1000000 --rounds 6 --only throughput.
+Prints a table of targets, writes build/bench.json, exits 1 while a required target is not met.
+Contestants take turns in one warm JVM; figures are medians of the rounds from the third on, and
+ratios are what to look at: machines are noisy.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import measure
+from measure import Bench, Target
+
+from pipeline import log
+from pipeline.tables.session import local_session
+
+SECTIONS: dict[str, Callable[[Bench], list[Target]]] = {
+    "throughput": measure.throughput,
+    "alternatives": measure.alternatives,
+    "sites": measure.sites,
+    "latency": measure.latency,
+    "gzip": measure.gzip_on,
+    "growth": measure.growth,
+}
+
+
+def main() -> int:
+    """Run the sections asked for; 1 when a required target is not met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--only", nargs="*", choices=list(SECTIONS), default=list(SECTIONS))
+    arguments = parser.parse_args()
+    log.set_up()
+    folder = Path("build/bench").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # Tasks import the contestants, too.
+    here = str(Path(__file__).parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    spark = local_session("bench", memory="4g", java="-XX:+UseParallelGC")
+    bench = Bench.start(spark, folder, arguments.events, arguments.rounds)
+    targets: list[Target] = []
+    try:
+        for name in arguments.only:
+            print(f"-- {name}", flush=True)
+            targets += SECTIONS[name](bench)
+    finally:
+        spark.stop()
+    _print(targets)
+    Path("build/bench.json").write_text(
+        json.dumps([asdict(target) for target in targets], indent=2) + "\n", encoding="utf-8"
+    )
+    details = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "python": platform.python_version(),
+        "command": " ".join(["python", *sys.argv]),
+        "figures": bench.figures,
+    }
+    Path("build/bench-details.json").write_text(
+        json.dumps(details, indent=2) + "\n", encoding="utf-8"
+    )
+    return 0 if all(target.met for target in targets) else 1
+
+
+def _print(targets: list[Target]) -> None:
+    print(f"{'target':<34} {'measured':>12} {'required':>12}")
+    for target in targets:
+        word = "met" if target.met else "NOT MET"
+        sign = "<=" if target.most else ">="
+        print(
+            f"{target.id:<34} {target.measured:>12,.2f} {sign} {target.target:>9,.2f} "
+            f"{target.unit:<8} {word}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

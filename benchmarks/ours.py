@@ -1,0 +1,121 @@
+"""The pipeline as a contestant: a real stream, with everything that production has switched on."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import events
+from pyspark.sql import DataFrame, SparkSession
+from receivers import received
+
+from pipeline.core.cipher import keyring
+from pipeline.core.feed import parse_feed
+from pipeline.keys import Secrets
+from pipeline.settings import Settings
+from pipeline.source.check import check_feed
+from pipeline.source.locate import SourceTable
+from pipeline.streams.begin import begin
+from pipeline.streams.claim import claim
+from pipeline.streams.runtime import Runtime
+from pipeline.tables.layout import create_tables, layout
+
+SECRETS = Secrets(
+    api_key="benchmark", payload_keys=keyring(bytes(range(32))), hashing_key=bytes(32)
+)
+PATIENCE = 600
+"""Seconds after which a round that has not ended never will."""
+
+
+def settings(folder: Path, url: str, delivery: Mapping[str, Any], **more: Any) -> Settings:
+    """As in production, with all checks on; only the places are the benchmark's own."""
+    return Settings(
+        target="bench",
+        destination={"base_url": url, **more},
+        delivery=dict(delivery),
+        triggers={"deliver": "PT0S"},
+        sources={"root": str(folder)},
+        tables={"root": str(folder / "tables"), "checkpoints": str(folder / "checkpoints")},
+    )
+
+
+@dataclass(slots=True)
+class Source:
+    """One Delta table with a change feed that all runs share; each commit has new orders."""
+
+    spark: SparkSession
+    path: str
+    rows: int = 0
+    version: int = 0
+
+    def create(self) -> None:
+        """An empty table."""
+        empty = events.table(self.spark, 0, 0).write.format("delta")
+        empty.option("delta.enableChangeDataFeed", "true").save(self.path)
+
+    def commit(self, count: int) -> None:
+        """One commit of *count* inserts."""
+        rows = events.table(self.spark, self.rows, count)
+        rows.write.format("delta").mode("append").save(self.path)
+        self.rows += count
+        self.version += 1
+
+
+@dataclass(slots=True)
+class Ours:
+    """A running stream of one feed."""
+
+    source: Source
+    url: str
+    seconds: list[float]
+    done: threading.Semaphore
+    failed: Any
+
+    def round(self, count: int) -> float:
+        """Commit *count* events; events/s from the change feed to accepted and recorded."""
+        before = received(self.url)["calls"]
+        self.seconds.clear()
+        self.source.commit(count)
+        began = time.monotonic()
+        finished = False
+        while not finished:  # the micro-batch is over, and all of it arrived
+            if (error := self.failed()) is not None:
+                raise RuntimeError(str(error))
+            if time.monotonic() - began > PATIENCE:
+                raise TimeoutError("the pipeline did not end its round")
+            ended = self.done.acquire(timeout=1)
+            finished = ended and received(self.url)["calls"] - before >= count
+        return count / sum(self.seconds)
+
+
+@contextmanager
+def stream(source: Source, url: str, given: Settings) -> Iterator[Ours]:
+    """Run `deliver` for the source, from its newest version on."""
+    spark = source.spark
+    runtime = Runtime(settings=given, secrets=SECRETS)
+    create_tables(spark, layout(given))
+    feed = parse_feed(events.FEED.format(source=source.path), file="bench.yml")
+    checked = check_feed(spark, feed, SourceTable(path=source.path))
+    handler, rows = begin(spark, runtime, claim(spark, runtime, "deliver/orders"), checked)
+    seconds: list[float] = []
+    done = threading.Semaphore(0)
+
+    def timed(changes: DataFrame, batch: int) -> None:
+        began = time.perf_counter()
+        handler(changes, batch)
+        seconds.append(time.perf_counter() - began)
+        done.release()
+
+    query = (
+        rows.writeStream.foreachBatch(timed)
+        .option("checkpointLocation", f"{given.tables.checkpoints}/orders")
+        .trigger(processingTime="0 seconds")
+        .start()
+    )
+    try:
+        yield Ours(source, url, seconds, done, query.exception)
+    finally:
+        query.stop()
