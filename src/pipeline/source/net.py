@@ -25,6 +25,9 @@ KEY_OPTIONS: Final = {
 }
 """Keys keep nulls and microseconds: two rows that differ are not one."""
 
+PLAIN_TEXT: Final = r"\A[ !#-\[\]-~]*\z"
+"""Printable ASCII without quote and backslash: JSON has it as it stands."""
+
 _HASH, _IS_POST, _KEY, _PLACE, _PRES, _SIZE = (
     f"__pipeline_{name}" for name in ("hash", "is_post", "key", "place", "pres", "size")
 )
@@ -100,9 +103,20 @@ def _as_inserts(changes: DataFrame, feed: Feed, columns: tuple[str, ...]) -> Dat
 def key(schema: T.StructType, feed: Feed) -> Column:
     """The row key as JSON with its nulls; for a feed without one, SHA-256 of the whole row."""
     if feed.row_key:
-        return F.to_json(_row(feed.row_key), KEY_OPTIONS)
+        whole = F.to_json(_row(feed.row_key), KEY_OPTIONS)
+        if len(feed.row_key) == 1:
+            return _quick_key(schema, feed.row_key[0], whole)
+        return whole
     columns = tuple(name for name in schema.names if name not in METADATA)
     return F.sha2(F.to_json(_row(columns), KEY_OPTIONS), 256)
+
+
+def _quick_key(schema: T.StructType, name: str, whole: Column) -> Column:
+    """*whole* without a JSON generator, where the key is one text that needs no escapes."""
+    if schema[name].dataType != T.StringType() or not name.isidentifier():
+        return whole
+    plain = F.concat(F.lit(f'{{"{name}":"'), quoted(name), F.lit('"}'))
+    return F.when(quoted(name).rlike(PLAIN_TEXT), plain).otherwise(whole)
 
 
 def content_hash(schema: T.StructType) -> Column:

@@ -5,6 +5,7 @@ read -> net -> book -> guard -> slices -> (barrier, send, record, gate) -> check
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +18,7 @@ from pipeline.core.rate import adapt
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.log import logger
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.count import VersionCount, count_changes
+from pipeline.source.count import Counted, VersionCount, count_changes
 from pipeline.source.draft import drafts
 from pipeline.source.isolate import split
 from pipeline.source.isolated import Isolated
@@ -78,11 +79,21 @@ class DeliverFeed:
         """Send what *changes* mean, and leave only when every message has its outcome."""
         spark = changes.sparkSession
         log = logger(feed=self.feed, batch=batch)
-        delivery = self.runtime.settings.delivery
-        counted = count_changes(changes, self.checked.feed, partitions=delivery.tasks)
+        tasks = self.runtime.settings.delivery.tasks
+        counted = count_changes(changes, self.checked.feed, partitions=tasks)
         if not counted.versions:
             return
-        self._book(spark, counted.versions, origin)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            booked = beside.submit(self._book, spark, counted.versions, origin)
+            self._deliver(spark, changes, counted, booked)
+        self.done = True
+        log.info("batch.done", changes=counted.changes)
+
+    def _deliver(
+        self, spark: SparkSession, changes: DataFrame, counted: Counted, booked: Future[None]
+    ) -> None:
+        """Slice by slice; the first one is planned while the books are written."""
+        delivery = self.runtime.settings.delivery
         self._guard(spark, counted.versions)
         netted = net(
             changes,
@@ -91,14 +102,12 @@ class DeliverFeed:
             unique_inserts=counted.unique_inserts,
         )
         slices = math.ceil(counted.changes / delivery.slice_rows)
-        log.info("batch.began", changes=counted.changes, slices=slices)
+        logger(feed=self.feed).info("batch.began", changes=counted.changes, slices=slices)
         versions = (counted.versions[0].version, counted.versions[-1].version)
         with _kept(netted, needed=slices > 1 and delivery.site == "tasks"):
             isolated = split(netted, self.checked) if self.checked.fallible else None
             for number in range(slices):
-                self._slice_until_done(spark, netted, isolated, (number, slices), versions)
-        self.done = True
-        log.info("batch.done", changes=counted.changes)
+                self._slice_until_done(spark, netted, isolated, (number, slices), versions, booked)
 
     def _book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
         entries = [
@@ -142,6 +151,7 @@ class DeliverFeed:
         isolated: Isolated | None,
         bucket: tuple[int, int],
         versions: tuple[int, int],
+        booked: Future[None],
     ) -> None:
         """Repeat a slice until nothing of it is unsent. Each repeat reads everything anew."""
         waive, repeated = False, False
@@ -157,6 +167,7 @@ class DeliverFeed:
                 one_version=versions[0] == versions[1],
             )  # planned before the barrier is read: from then on the slice's time runs
             may_be_known = versions if repeated or not self.done else None
+            booked.result()  # nothing is sent that is not in the books
             reader = self._reader()
             barrier = reader.read(spark, self.feed, may_be_known)
             one = Slice(

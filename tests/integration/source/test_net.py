@@ -4,10 +4,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from pipeline.core.feed import parse_feed
 from pipeline.source.count import count_changes
-from pipeline.source.net import net
+from pipeline.source.net import KEY_OPTIONS, net
+from pipeline.source.net import key as json_key
 from pipeline.source.recount import recount
 
 ROWS = "id string, n int"
@@ -141,3 +143,17 @@ def test_images_pair_by_key_whatever_comes(plain, rows: list[tuple]) -> None:
     assert all((r.before is not None) == (r.operation == "update") for r in found)
     names = [(r.source_version, r.key, r.operation, r.ordinal) for r in found]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "", "a b-c_d.e@f", 'quo"te', "back\\slash", "tab\t", "new\nline", "\x7f", "é"]
+)
+def test_a_text_key_is_the_json_that_spark_writes(spark: SparkSession, text: str) -> None:
+    """Ids are made of keys: a key written another way would send everything again."""
+    frame = spark.createDataFrame([(text,), (None,)], "id string")
+    feed = parse_feed("name: f\nsource: s\nstart: latest\n" + FEED, file="f.yml")
+    whole = F.to_json(F.struct("id"), KEY_OPTIONS)
+    for row in frame.select(
+        json_key(frame.schema, feed).alias("quick"), whole.alias("whole")
+    ).collect():
+        assert row["quick"] == row["whole"]
