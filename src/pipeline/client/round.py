@@ -44,7 +44,7 @@ class Round:
 async def send_round(task: Task, attempts: Attempts) -> None:
     """Send what there is to send, each lane beside the others."""
     async with asyncio.TaskGroup() as group:
-        for places in lanes(task, attempts.pace.lanes):
+        for places in lanes(task):
             group.create_task(send_lane(task, places, attempts))
 
 
