@@ -54,7 +54,7 @@ def _round(cli: str, host: str, target: str, workspace: Workspace) -> None:
             "DATABRICKS_CONFIG_FILE": os.devnull,
             **{k: v for k, v in os.environ.items() if k.startswith(("UV_", "SSL_", "PIP_"))},
         }
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [cli, "bundle", *words, "-t", target],
             cwd=ROOT,
             env=environment,
