@@ -21,6 +21,7 @@ from pipeline.cli import (
     piles,
     reconcile,
     sandbox,
+    spool,
     status,
     tables,
 )
@@ -41,6 +42,7 @@ for module in (jobs, status, reconcile, check, commands, erase, sandbox):
 app.add_typer(tables.app, name="tables")
 app.add_typer(key.app, name="key")
 app.add_typer(hold.app, name="hold")
+app.add_typer(spool.app, name="spool")
 app.add_typer(audit.app, name="audit")
 app.add_typer(piles.queue, name="queue")
 app.add_typer(piles.dead, name="dead")
