@@ -92,7 +92,7 @@ def run(conf, capsys):
 def test_a_killed_flush_repeats_at_most_one_request(sandbox, folder, conf, run):
     """A kill would lose calls, send many of them twice, or give them other ids."""
     command = [sys.executable, "-c", KILLED, "spool", "flush", "--folder", str(folder)]
-    killed = subprocess.run(  # noqa: S603  our own code
+    killed = subprocess.run(
         [*command, "--conf", str(conf)], capture_output=True, timeout=60, check=False
     )
     assert killed.returncode == -signal.SIGKILL
