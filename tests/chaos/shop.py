@@ -68,7 +68,7 @@ def write_settings(folder: Path, base_url: str) -> Path:
         "destination": {"base_url": base_url, "total_timeout": "PT2S"},
         "delivery": {
             "slice_rows": SLICE_ROWS,
-            "slice_deadline": "PT8S",
+            "slice_deadline": "PT12S",
             "clock_tolerance": "PT0.5S",
             "quick": {"attempts": 1},
             "breaker": {"probe_initial": "PT0.2S", "probe_max": "PT1S", "failures": 50},

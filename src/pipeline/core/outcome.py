@@ -35,4 +35,22 @@ class Held:
     reason: str
 
 
-Outcome = Accepted | Retryable | Rejected | Held
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One call of a batch that was refused while its siblings were accepted."""
+
+    place: int
+    """In the batch, from 0."""
+    detail: str
+    """The server's words, scrubbed and capped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """The answer names the calls that were refused; all others were accepted."""
+
+    reason: str
+    refused: tuple[Refusal, ...]
+
+
+Outcome = Accepted | Retryable | Rejected | Held | Mixed

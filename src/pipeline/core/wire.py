@@ -4,13 +4,14 @@ Paths, statuses and strict mode: https://docs.customer.io/integrations/api/cdp/.
 """
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from pipeline.core.outcome import Accepted, Held, Outcome, Rejected, Retryable
+from pipeline.core.outcome import Accepted, Held, Mixed, Outcome, Refusal, Rejected, Retryable
 from pipeline.core.scrub import scrub
 
 BASE_URLS: Final[Mapping[str, str]] = {
@@ -19,6 +20,7 @@ BASE_URLS: Final[Mapping[str, str]] = {
 }
 
 OK: Final = 200
+MULTI_STATUS: Final = 207
 BAD_REQUEST: Final = 400
 HOLDING: Final = frozenset({401, 403})
 RETRYABLE: Final = frozenset({408, 425, 429})
@@ -91,7 +93,9 @@ def classify(answer: Answer | NoAnswer, now: datetime) -> Outcome:
         case NoAnswer(reason=reason):
             return Retryable(reason=reason)
         case Answer(status=status) if status == OK:
-            return Accepted()
+            return _mixed(answer) or Accepted()
+        case Answer(status=status) if status == MULTI_STATUS and (mixed := _mixed(answer)):
+            return mixed
         case Answer(status=status) if status in HOLDING:
             return Held(reason=f"http_{status}")
         case Answer(status=status) if status in RETRYABLE or status >= FIRST_SERVER_ERROR:
@@ -100,6 +104,37 @@ def classify(answer: Answer | NoAnswer, now: datetime) -> Outcome:
             )
         case Answer(status=status, text=text):
             return Rejected(reason=f"http_{status}", detail=scrub(text))
+
+
+def _mixed(answer: Answer) -> Mixed | None:
+    """Errors for each call, as `{"errors": [{"batch_index": 3, ...}]}`, at the top or in `meta`.
+
+    The form that Customer.io documents for its Track batch
+    (https://docs.customer.io/integrations/api/track/#operation/batch); what cannot be read so
+    leaves the answer to its status.
+    """
+    if '"errors"' not in answer.text:
+        return None
+    try:
+        body = json.loads(answer.text)
+    except ValueError:
+        return None
+    meta = body.get("meta") if isinstance(body, dict) else None
+    for holder in (body, meta):
+        errors = holder.get("errors") if isinstance(holder, dict) else None
+        if not isinstance(errors, list) or not errors:
+            continue
+        refused: dict[int, str] = {}
+        for error in errors:
+            place = error.get("batch_index") if isinstance(error, dict) else None
+            if type(place) is not int or place < 0:
+                return None
+            refused[place] = scrub(json.dumps(error))
+        return Mixed(
+            reason=f"http_{answer.status}_item",
+            refused=tuple(Refusal(place=p, detail=refused[p]) for p in sorted(refused)),
+        )
+    return None
 
 
 def parse_retry_after(value: str | None, now: datetime) -> timedelta:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.batch import Batch, Lane, bisect, pack
-from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
+from pipeline.core.outcome import Accepted, Held, Mixed, Rejected, Retryable
 from pipeline.core.sealed import NO_ENTITY, Sealed, data, offsets
 from pipeline.core.wire import Request, batch_request, single_request
 from pipeline.delivery.attempt import Attempts, Sent
@@ -42,12 +42,29 @@ async def send_lane(task: Task, places: Places, attempts: Attempts) -> None:
         if isinstance(outcome, Rejected) and len(here) > 1:
             todo.extendleft(reversed(bisect(batch)))
             continue
-        task.settle(here, outcome, logged[-1] if logged else -1)
+        asked = logged[-1] if logged else -1
+        if isinstance(outcome, Mixed):
+            _settle_each(task, here, outcome, asked)
+            continue
+        task.settle(here, outcome, asked)
         match outcome:
             case Retryable():
                 barred.update(_entities(task.sealed, here))
             case Accepted() | Rejected() | Held():
                 pass
+
+
+def _settle_each(task: Task, here: Places, outcome: Mixed, asked: int) -> None:
+    """What the answer names is refused, the rest accepted; places that are not there are nobody's.
+
+    Accepted first: the share of refused calls is then judged with the whole batch in view.
+    """
+    refused = {one.place: one for one in outcome.refused if one.place < len(here)}
+    accepted = np.array([i for i in range(len(here)) if i not in refused], dtype=np.int64)
+    task.settle(here[accepted], Accepted(), asked)
+    for place, one in refused.items():
+        rejected = Rejected(reason=outcome.reason, detail=one.detail)
+        task.settle(here[place : place + 1], rejected, asked)
 
 
 def _cut(sealed: Sealed, places: Places, bodies: pa.LargeBinaryArray) -> Lane:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pybreaker
 
-from pipeline.core.outcome import Accepted, Held, Outcome, Rejected, Retryable
+from pipeline.core.outcome import Accepted, Held, Mixed, Outcome, Rejected, Retryable
 from pipeline.core.wire import classify, probe_request
 from pipeline.delivery.plan import Target
 from pipeline.delivery.transport import HttpTransport, Transport
@@ -52,7 +52,7 @@ async def ask(transport: Transport) -> Outcome:
 def healthy(outcome: Outcome) -> bool:
     """Refused for its content is what a healthy destination answers to a probe."""
     match outcome:
-        case Accepted() | Rejected():
+        case Accepted() | Rejected() | Mixed():
             return True
         case Retryable() | Held():
             return False

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.cipher import NONCE_BYTES, encrypt
 from pipeline.core.ids import ID_LENGTH
-from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
+from pipeline.core.outcome import Accepted, Held, Mixed, Rejected, Retryable
 from pipeline.core.records import OUTCOMES
 from pipeline.core.retry import exhausted, jitter, next_attempt_at
 from pipeline.core.sealed import KINDS, Verdict
@@ -104,8 +104,8 @@ def _count_attempts(task: Task, plan: Plan) -> None:
 
 
 def _well(task: Task, plan: Plan) -> bool:
-    judged = [r for r in task.requests if isinstance(r.sent.outcome, Accepted | Retryable)]
-    accepted = sum(isinstance(r.sent.outcome, Accepted) for r in judged)
+    judged = [r for r in task.requests if isinstance(r.sent.outcome, Accepted | Mixed | Retryable)]
+    accepted = sum(isinstance(r.sent.outcome, Accepted | Mixed) for r in judged)
     return accepted > plan.retry.counted_share * len(judged)
 
 
@@ -180,7 +180,12 @@ def _reason(row: RequestRow) -> str | None:
     match row.sent.outcome:
         case Accepted():
             return None
-        case Retryable(reason=reason) | Rejected(reason=reason) | Held(reason=reason):
+        case (
+            Retryable(reason=reason)
+            | Rejected(reason=reason)
+            | Held(reason=reason)
+            | Mixed(reason=reason)
+        ):
             return reason
 
 
@@ -188,7 +193,7 @@ def _answer(row: RequestRow) -> str | None:
     match row.sent.outcome:
         case Rejected(detail=detail):
             return detail
-        case Accepted() | Retryable() | Held():
+        case Accepted() | Retryable() | Held() | Mixed():
             return None
 
 

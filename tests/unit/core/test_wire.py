@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
+from pipeline.core.outcome import Accepted, Held, Mixed, Rejected, Retryable
 from pipeline.core.wire import (
     Answer,
     NoAnswer,
@@ -95,3 +95,15 @@ def test_headers_carry_the_key_and_strict_mode():
     assert headers("k", strict=True)["Authorization"] == "Basic azo="
     assert headers("k", strict=True)["X-Strict-Mode"] == "1"
     assert "X-Strict-Mode" not in headers("k", strict=False)
+
+
+def test_errors_for_single_calls_are_understood():
+    """A call that was refused beside accepted siblings would count as accepted, or cost them."""
+    errors = '{"errors": [{"batch_index": 2, "reason": "invalid", "message": "no"}]}'
+    for status, text in ((207, errors), (200, errors), (200, f'{{"meta": {errors}}}')):
+        found = classify(answer(status, text), NOW)
+        assert isinstance(found, Mixed)
+        assert [one.place for one in found.refused] == [2]
+    for text in ("{}", "", '{"errors": []}', '{"errors": [{"message": "?"}]}', "[1]"):
+        assert classify(answer(200, text), NOW) == Accepted()
+        assert isinstance(classify(answer(207, text), NOW), Rejected)

@@ -202,6 +202,22 @@ def test_a_refused_message_costs_only_itself():
     assert (dead["stage"], dead["reason"], dead["detail"]) == ("destination", "http_400", "refused")
 
 
+def test_calls_that_an_answer_names_are_refused_and_their_siblings_are_not_sent_again():
+    """Errors for single calls: bisecting would send accepted siblings once more."""
+
+    def judge(calls):
+        bad = [{"batch_index": i} for i, c in enumerate(calls) if c["event"] in {"e3", "e7"}]
+        return Answer(status=207, retry_after=None, text=json.dumps({"errors": bad}))
+
+    destination = Destination(judge)
+    rows = run([draft(n, "ann") for n in range(10)], make_plan(pace={"lanes": 1}), destination)
+    assert destination.requests == [10]
+    dead = {e for e, kind in kinds(rows).items() if kind == "dead"}
+    assert dead == {"e3", "e7"}
+    assert sorted(kinds(rows).values()).count("accepted") == 8
+    assert messages(rows)["e3"]["reason"] == "http_207_item"
+
+
 def test_a_wrong_key_leaves_all_unsent():
     """401: no row for what was not sent, and the task says why."""
     destination = Destination(lambda _: status(401))
