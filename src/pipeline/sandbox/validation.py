@@ -102,7 +102,7 @@ def _missing(call: Mapping[str, Any], call_type: str) -> Iterator[str]:
 
 def _missing_reserved(call: Mapping[str, Any], event: str) -> Iterator[str]:
     if event in _WITHOUT_PERSON:
-        if not call.get("properties"):
+        if call.get("properties") is None:
             yield f"properties is required for {event}"
         return
     if event == "Object Deleted":

@@ -92,7 +92,7 @@ def object_of(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
     if more is False:
         return documented
     values = VALUES if more is True else json_of(more, definitions)
-    own = st.dictionaries(OWN_NAMES, values, max_size=2)
+    own = st.dictionaries(OWN_NAMES.filter(lambda name: name not in properties), values, max_size=2)
     return st.builds(joined, documented, own)
 
 
