@@ -14,6 +14,7 @@ from pipeline.cli import (
     audit,
     check,
     commands,
+    dashboard,
     erase,
     hold,
     jobs,
@@ -28,6 +29,7 @@ from pipeline.cli import (
 from pipeline.core.feed_model import FeedError
 from pipeline.keys import KeysError
 from pipeline.operations.choice import MessageError
+from pipeline.operations.dashboard.read import DashboardError
 from pipeline.settings import SettingsError, override
 from pipeline.tables.refusal import TablesError
 
@@ -37,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Delta change feeds to Customer.io.",
 )
-for module in (jobs, status, reconcile, check, commands, erase, sandbox):
+for module in (jobs, status, reconcile, check, commands, dashboard, erase, sandbox):
     app.add_typer(module.app)
 app.add_typer(tables.app, name="tables")
 app.add_typer(key.app, name="key")
@@ -76,6 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as end:
         if end.code:
             raise
-    except (SettingsError, KeysError, FeedError, TablesError, MessageError) as error:
+    except (
+        SettingsError,
+        KeysError,
+        FeedError,
+        TablesError,
+        MessageError,
+        DashboardError,
+    ) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)

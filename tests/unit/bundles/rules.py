@@ -68,7 +68,9 @@ def dependencies_exist(bundle: Bundle) -> Found:
 def schedules_are_quartz(bundle: Bundle) -> Found:
     """Six or seven fields in range, and exactly one of the two days is a question mark."""
     for where, schedule in _schedules(bundle):
-        text = str(schedule.get("quartz_cron_expression", ""))
+        # Alerts and jobs have different words for the same.
+        name = "quartz_cron_schedule" if where.startswith("alerts ") else "quartz_cron_expression"
+        text = str(schedule.get(name, ""))
         for problem in _quartz(text):
             yield f"{where}: {text!r}: {problem}"
 
