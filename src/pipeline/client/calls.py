@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 
+from pydantic.alias_generators import to_camel
+
 from pipeline.client.message import fields_of
 from pipeline.core.api.calls import Alias, CallBase, Group, Identify, Page, Screen, Track
 from pipeline.core.api.context import Context
@@ -33,7 +35,7 @@ class Calls(ABC, Generic[Given]):
 
     @abstractmethod
     def _put(self, model: type[CallBase], fields: dict[str, Any]) -> Given:
-        """Take a call."""
+        """Take a call; its fields are by the API's names."""
 
     def send(self, call: CallBase) -> Given:
         """Any call as its model, such as `OrderCompleted(user_id=..., properties=...)`."""
@@ -98,5 +100,7 @@ DeviceType = Literal["ios", "android"]
 
 
 def given(common: Common, **fields: object) -> dict[str, Any]:
-    """The fields that were given: nothing is sent for those that were not."""
-    return {name: value for name, value in {**common, **fields}.items() if value is not None}
+    """The fields that were given, by the API's names: nothing is sent for those that were not."""
+    return {
+        to_camel(name): value for name, value in {**common, **fields}.items() if value is not None
+    }

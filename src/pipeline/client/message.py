@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from pipeline.core.api.calls import Alias, CallBase, Group, PersonCall, Track, TrackBase
 from pipeline.core.api.check import MODELS, check, over_size
@@ -59,18 +60,20 @@ class Message:
 
 
 def seal(model: type[CallBase], fields: Mapping[str, Any], limits: Limits) -> Message:
-    """A message of *fields*, by the names of Python or the API; id and time where none is given.
+    """A message of *fields*, by the names of the API; with id and time where none is given.
 
     Raises:
         CallRefusedError: the API would not take it.
     """
+    given = dict(fields)
     now = datetime.now(UTC)
-    given = {"timestamp": now, **fields}
-    if "message_id" not in given and "messageId" not in given:
-        given["message_id"] = ulid(int(now.timestamp() * 1000), secrets.token_bytes(10))
+    if given.get("timestamp") is None:
+        given["timestamp"] = now
+    if given.get("messageId") is None:
+        given["messageId"] = ulid(int(now.timestamp() * 1000), secrets.token_bytes(10))
     model = documented(model, given)
     try:
-        call = model.model_validate(given, context=limits)
+        call = model.model_validate(given, by_name=False, context=limits)
     except ValidationError as error:
         raise CallRefusedError(tuple(explain(error, model))) from None
     message = written(call)
@@ -81,8 +84,8 @@ def seal(model: type[CallBase], fields: Mapping[str, Any], limits: Limits) -> Me
 
 
 def fields_of(call: CallBase) -> dict[str, Any]:
-    """What was set in a call, by Python's names."""
-    return {name: getattr(call, name) for name in call.model_fields_set}
+    """What was set in a call, by the names of the API."""
+    return {to_camel(name): getattr(call, name) for name in call.model_fields_set}
 
 
 def model_of(call: Mapping[str, Any], limits: Limits) -> type[CallBase]:

@@ -48,8 +48,10 @@ class ReservedCalls(Calls[Given], Generic[Given]):
         **common: Unpack[Common],
     ) -> Given:
         """Add a device to a person, or update it; *device* takes more, such as its `model`."""
-        fields = given(about_device(common, token, type, device), properties=properties)
-        return self._put(DeviceCreatedOrUpdated, {**fields, "user_id": user_id})
+        common = about_device(common, token, type, device)
+        return self._put(
+            DeviceCreatedOrUpdated, given(common, user_id=user_id, properties=properties)
+        )
 
     def delete_device(self, user_id: str, token: str, **common: Unpack[Common]) -> Given:
         """Take a device from a person."""
@@ -67,9 +69,10 @@ class ReservedCalls(Calls[Given], Generic[Given]):
     ) -> Given:
         """Put a person into an object; *attributes* are those of the relationship."""
         kind = None if object_type_id is None else str(object_type_id)
-        traits = given({}, object_type_id=kind, relationshipAttributes=attributes)
+        traits = {"object_type_id": kind, "relationshipAttributes": attributes}
+        known = {name: value for name, value in traits.items() if value is not None}
         return self._put(
-            Group, given(common, user_id=user_id, group_id=object_id, traits=traits or None)
+            Group, given(common, user_id=user_id, group_id=object_id, traits=known or None)
         )
 
     def unrelate(
@@ -89,7 +92,7 @@ class ReservedCalls(Calls[Given], Generic[Given]):
     ) -> Given:
         """Delete an object."""
         about = given({}, object_id=object_id, object_type_id=object_type_id)
-        return self._put(ObjectDeleted, {"anonymous_id": NOBODY, **given(common, properties=about)})
+        return self._put(ObjectDeleted, {"anonymousId": NOBODY, **given(common, properties=about)})
 
     def report_delivery(
         self,
@@ -114,7 +117,7 @@ class ReservedCalls(Calls[Given], Generic[Given]):
         **common: Unpack[Common],
     ) -> Given:
         """Report that an anonymous in-app message was seen or clicked."""
-        about = given({}, actionType=action, contentId=content_id, templateId=template_id)
+        about = given({}, action_type=action, content_id=content_id, template_id=template_id)
         return self._put(ReportContentEvent, given(common, user_id=user_id, properties=about))
 
 

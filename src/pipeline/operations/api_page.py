@@ -28,6 +28,8 @@ not, which field is wrong and why. With `--json` it prints one object a line:
 
 The stage is `decode` (no JSON object), `validate` (no call of the API) or `size` (over a limit in
 bytes).
+
+The methods in the tables are those of the typed client: [client.md](client.md).
 """
 
 
@@ -74,6 +76,7 @@ def vocabularies() -> Iterator[str]:
     for name, group in groupby(events(), lambda entry: entry.vocabulary):
         listed = list(group)
         yield f"### {name}\n\n<{listed[0].page}>\n"
+        yield f"The models are in `{listed[0].module}`.\n"
         yield from entries("event", listed)
 
 
@@ -92,13 +95,20 @@ def entries(what: str, listed: Sequence[Entry]) -> Iterator[str]:
         (
             f"`{entry.name}`",
             entry.about,
-            f"`{entry.method}()`",
+            f"`{sends(entry)}`",
             names(field for field in entry.own if field.required),
             names(field for field in entry.own if not field.required),
         )
         for entry in listed
     ]
     yield from table((what, "says", "method", "required", "optional"), rows)
+
+
+def sends(entry: Entry) -> str:
+    """How the client sends it: a method of its own, or `track` with the event's model."""
+    if entry.vocabulary and entry.method == "track":
+        return f"track(user_id, {entry.model}, {{...}})"
+    return f"{entry.method}(...)"
 
 
 def names(listed: Iterator[Field]) -> str:

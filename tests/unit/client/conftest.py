@@ -52,7 +52,7 @@ def calls_of(request: Request) -> list[dict]:
 
 
 def message(user_id: str = "1", event: str = "e", **fields) -> Message:
-    return seal(Track, {"user_id": user_id, "event": event, **fields}, DEFAULT_LIMITS)
+    return seal(Track, {"userId": user_id, "event": event, **fields}, DEFAULT_LIMITS)
 
 
 QUICK = Options(

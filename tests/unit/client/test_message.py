@@ -4,13 +4,21 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from pipeline.client.message import CallRefusedError, model_of, seal
-from pipeline.core.api.calls import Alias, Identify, Track
+from pipeline.client.message import CallRefusedError, fields_of, model_of, seal
+from pipeline.core.api.calls import Alias, Batch, CallBase, Identify, Track
+from pipeline.core.api.catalogue import ENDPOINTS
+from pipeline.core.api.check import check
 from pipeline.core.api.ecommerce import OrderCompleted
 from pipeline.core.api.limits import DEFAULT_LIMITS, Limits
+from pipeline.core.api.vocabularies import VOCABULARIES
 
-WHO = {"user_id": "1"}
+from ..core.api.conftest import calls_of  # noqa: TID252  tests are no package
+
+WHO = {"userId": "1"}
+CALLS = st.one_of([calls_of(model) for model in (*ENDPOINTS, *VOCABULARIES) if model is not Batch])
 
 
 def test_it_gets_an_id_and_a_time():
@@ -33,7 +41,7 @@ def test_ids_differ_and_sort_by_time():
 def test_what_is_given_stays():
     """A caller's own id and time would be lost."""
     moment = datetime(2026, 1, 2, tzinfo=UTC)
-    fields = {**WHO, "message_id": "mine", "timestamp": moment, "traits": {"plan": None}}
+    fields = {**WHO, "messageId": "mine", "timestamp": moment, "traits": {"plan": None}}
     call = json.loads(seal(Identify, fields, DEFAULT_LIMITS).body)
     assert call == {
         "messageId": "mine",
@@ -81,11 +89,29 @@ def test_an_unknown_type_is_refused():
 @pytest.mark.parametrize(
     ("model", "fields", "names"),
     [
-        (Alias, {"user_id": "b", "previous_id": "a"}, {"person:a", "person:b"}),
-        (Track, {**WHO, "anonymous_id": "x", "event": "e"}, {"person:1", "anonymous:x"}),
+        (Alias, {"userId": "b", "previousId": "a"}, {"person:a", "person:b"}),
+        (Track, {**WHO, "anonymousId": "x", "event": "e"}, {"person:1", "anonymous:x"}),
         (OrderCompleted, {**WHO, "properties": {"order_id": "1"}}, {"person:1"}),
     ],
 )
 def test_it_names_whom_it_is_about(model, fields, names):
     """Calls about one person could overtake each other."""
     assert set(seal(model, fields, DEFAULT_LIMITS).names) == names
+
+
+@settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
+@given(call=CALLS)
+def test_whatever_a_model_accepts_is_sent_as_it_is(call):
+    """The client would lose, add or change a field of a call, in one of its two ways to take it."""
+    call = {**call, "messageId": "1", "timestamp": "2026-01-31T08:30:00Z"}
+    model = check(json.dumps(call).encode())
+    assert isinstance(model, CallBase)
+    written = json.loads(model.model_dump_json(exclude_unset=True))
+    shared = {"context", "integrations"}  # of which a null is the same as nothing
+    expected = {n: part for n, part in written.items() if n not in shared or part is not None}
+    by_model = seal(type(model), fields_of(model), DEFAULT_LIMITS)
+    by_words = seal(model_of(call, DEFAULT_LIMITS), call, DEFAULT_LIMITS)
+    for message in (by_model, by_words):
+        envelope = json.loads(message.envelope)
+        sent = {name: part for name, part in envelope.items() if part is not None}
+        assert {**json.loads(message.body), **sent} == expected

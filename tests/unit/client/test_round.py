@@ -57,7 +57,7 @@ async def test_people_with_one_context_share_a_request(box, destination):
 async def test_an_alias_goes_alone_between_what_came_before_and_after(box, destination):
     """The merge would come before what it merges, or the batch would be refused."""
     box.take_in(message("old", "before"))
-    box.take_in(seal(Alias, {"user_id": "new", "previous_id": "old"}, DEFAULT_LIMITS))
+    box.take_in(seal(Alias, {"userId": "new", "previousId": "old"}, DEFAULT_LIMITS))
     box.take_in(message("new", "after"))
     await drain(box)
     assert [request.endpoint for request in destination.requests] == ["batch", "alias", "batch"]

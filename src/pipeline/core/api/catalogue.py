@@ -38,6 +38,10 @@ class Entry:
     vocabulary: str
     """Empty for an endpoint."""
     method: str
+    """The client's method that sends it."""
+    model: str
+    module: str
+    """Where the model is."""
     page: str
     fields: tuple[Field, ...]
     own: tuple[Field, ...]
@@ -84,6 +88,8 @@ def entry(model: type[Closed], name: str, vocabulary: str, shared: set[Field]) -
         about=(model.__doc__ or "").split("\n\n")[0].replace("\n    ", " "),
         vocabulary=vocabulary,
         method=model.method,
+        model=model.__name__,
+        module=model.__module__,
         page=model.page,
         fields=fields,
         own=tuple(field for field in fields if field not in shared),
