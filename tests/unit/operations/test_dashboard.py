@@ -1,7 +1,7 @@
 """The dashboard files as Databricks wants them, and as they are drawn here. No Spark."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -109,6 +109,23 @@ class _Balanced(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 5, 300])
+@pytest.mark.parametrize("names", [1, 9])
+def test_charts_are_drawn_of_few_and_of_many(minutes, names):
+    """One minute of one feed, and five hours of nine, each with ticks that differ."""
+    for widget in DASHBOARDS[0].widgets:
+        if widget.kind in {"bar", "line"}:
+            x, y, color = (c.field for c in widget.columns)
+            rows = [
+                {x: AT + timedelta(minutes=m), y: m + n, color: f"feed_{n}"}
+                for m in range(minutes)
+                for n in range(names)
+            ]
+            axis = specification(widget, rows)["encoding"]["x"]["axis"]
+            assert 1 <= len(axis["values"]) <= 9
+            assert draw(widget, rows).count("<path") > names
 
 
 def test_the_headline_says_whether_it_is_well():

@@ -95,12 +95,11 @@ def specification(widget: Widget, rows: Sequence[Mapping[str, Any]]) -> dict[str
 
 
 def _ticks(times: Sequence[datetime]) -> dict[str, Any]:
-    """Whole minutes between two ticks, so that there are few, and no two are alike."""
-    minutes = (max(times) - min(times)).total_seconds() / 60 if times else 0
-    if not minutes:
-        return {}
-    step = next((step for step in _STEPS if minutes <= MOST_TICKS * step), _STEPS[-1])
-    return {"tickCount": {"interval": "minute", "step": step}}
+    """Few ticks, on whole minutes, no two alike."""
+    first, last = (int(at.timestamp() // 60) for at in (min(times), max(times)))
+    step = next((step for step in _STEPS if last - first <= MOST_TICKS * step), _STEPS[-1])
+    begin = first + -first % step
+    return {"values": [minute * 60_000 for minute in range(begin, last + 1, step)]}
 
 
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 240)

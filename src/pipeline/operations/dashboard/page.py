@@ -119,10 +119,11 @@ def _chart(widget: Widget, rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return f'{_head(widget)}<p class="none">Nothing in this time.</p>'
     table = _rows(widget, rows)
-    return (
-        f"{_head(widget)}<div>{draw(widget, rows)}</div>"
-        f"<details><summary>Figures</summary>{table}</details>"
-    )
+    try:
+        drawn = draw(widget, rows)
+    except ValueError:  # a chart that cannot be drawn costs only itself
+        return f'{_head(widget)}<p class="none">This chart could not be drawn.</p>{table}'
+    return f"{_head(widget)}<div>{drawn}</div><details><summary>Figures</summary>{table}</details>"
 
 
 def _table(widget: Widget, rows: Sequence[Mapping[str, Any]]) -> str:
