@@ -173,6 +173,11 @@ class Observe(_Part):
     webhooks: tuple[Webhook, ...] = ()
     """Who is told when an alert fires, and when it recovers. Addresses are secrets: give them by
     the environment, `PIPELINE__OBSERVE__WEBHOOKS='[{"kind": "slack", "url": "..."}]'`."""
+    otlp_endpoint: str | None = None
+    """Push drain's figures as OpenTelemetry metrics to this address (`http://host:4318/v1/metrics`);
+    needs the extra `otel`."""
+    prometheus_port: int | None = Field(default=None, ge=1, le=65_535)
+    """Let them be scraped on this port of the loopback address; needs the extra `otel`."""
     runbook: str = "docs/runbook.md"
     """Where the runbook can be read: alerts link to their section of it."""
 

@@ -32,6 +32,7 @@ from pipeline.operations.choice import MessageError
 from pipeline.operations.dashboard.read import DashboardError
 from pipeline.settings import SettingsError, override
 from pipeline.tables.refusal import TablesError
+from pipeline.watch.export import ExportError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         TablesError,
         MessageError,
         DashboardError,
+        ExportError,
     ) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)

@@ -22,6 +22,7 @@ from pipeline.source.feed_files import load_feeds
 from pipeline.tables.alerts import Alert, alert
 from pipeline.tables.layout import layout
 from pipeline.watch import measure, tell
+from pipeline.watch.export import Latest
 
 Role = Literal["drain", "deliver"]
 """Drain looks at everything but itself, which deliver looks at."""
@@ -47,6 +48,8 @@ class Watch:
     lost_at: datetime | None = None
     unwritable: bool = False
     told: datetime = field(default_factory=lambda: datetime.now(UTC))
+    latest: Latest | None = None
+    """Where the figures go as OpenTelemetry metrics, if anywhere."""
     notices: dict[int, deque[Alert]] = field(default_factory=dict)
     """By webhook: what it has not taken yet."""
 
@@ -94,6 +97,8 @@ class Watch:
                     self.spark, self.settings, feeds, self._history(now), self._missing(now)
                 )
                 held = measure.held(self.spark, self.settings)
+                if self.latest is not None:
+                    self.latest.feeds, self.latest.holds = figures, held
                 return judge(figures, held, self.limits, now)
 
     def _of_drain(self, now: datetime) -> tuple[Finding, ...]:

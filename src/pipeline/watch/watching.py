@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pyspark.sql import SparkSession
 
 from pipeline.settings import Settings
+from pipeline.watch.export import export
 from pipeline.watch.look import Role, Watch
 
 
@@ -18,7 +19,8 @@ def watching(spark: SparkSession, settings: Settings, role: Role) -> Iterator[No
         yield
         return
     over = threading.Event()
-    watch = Watch(spark=spark, settings=settings, role=role)
+    latest = export(settings.observe, settings.target) if role == "drain" else None
+    watch = Watch(spark=spark, settings=settings, role=role, latest=latest)
 
     def loop() -> None:
         while not over.wait(seconds):
