@@ -15,6 +15,7 @@ from pipeline.cli import (
     check,
     commands,
     dashboard,
+    doctor,
     erase,
     hold,
     jobs,
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Delta change feeds to Customer.io.",
 )
-for module in (jobs, status, reconcile, check, commands, dashboard, erase, sandbox):
+for module in (jobs, status, reconcile, check, commands, dashboard, doctor, erase, sandbox):
     app.add_typer(module.app)
 app.add_typer(tables.app, name="tables")
 app.add_typer(key.app, name="key")

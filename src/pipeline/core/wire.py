@@ -47,6 +47,8 @@ class Answer:
     retry_after: str | None
     text: str
     """The first part of the body; may quote a payload, so it is scrubbed before it is kept."""
+    date: str | None = None
+    """The server's clock, an HTTP date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ class HttpTransport:
                     status=response.status,
                     retry_after=response.headers.get("Retry-After"),
                     text=text.decode("utf-8", "replace"),
+                    date=response.headers.get("Date"),
                 )
         except TimeoutError:
             return NoAnswer(reason="timeout")

@@ -23,7 +23,7 @@ from pipeline.streams.claim import Claim
 from pipeline.streams.runtime import Runtime
 from pipeline.tables import commands, outcomes
 from pipeline.tables.audit import audit
-from pipeline.tables.layout import Layout
+from pipeline.tables.layout import Layout, literal
 from pipeline.tables.retry_queue import Mark
 from pipeline.tables.rows import frame
 
@@ -192,22 +192,16 @@ def _end(spark: SparkSession, runtime: Runtime, ended: Sequence[Mark]) -> None:
 
 def _scrub(spark: SparkSession, where: Layout, mark: Mark) -> dict[str, int] | None:
     """Take the person's payloads out of outcomes and commands; how many, or None: try again."""
-    whose = F.col("entity_hash") == F.lit(bytearray(mark.entity_hash))
-    kept = whose & F.col("payload").isNotNull()
-    in_outcomes = kept & F.col("kind").isin(*WITH_PAYLOADS)
-    nothing: dict[str, str | Column] = {
-        "payload": F.lit(None),
-        "payload_key_id": F.lit(None),
-    }
+    kept = f"entity_hash = X'{bytes(mark.entity_hash).hex()}' AND payload IS NOT NULL"
+    in_outcomes = f"kind IN ({', '.join(map(repr, WITH_PAYLOADS))}) AND {kept}"
+    nothing = {"payload": "NULL", "payload_key_id": "NULL"}
     rows = where.place(OUTCOMES).read(spark).where(in_outcomes).count()
     wishes = where.place(COMMANDS).read(spark).where(kept).count()
     try:
         if rows:
-            where.place(OUTCOMES).delta(spark).update(
-                in_outcomes, {**nothing, "detail": F.lit(None)}
-            )
+            where.place(OUTCOMES).update(spark, in_outcomes, {**nothing, "detail": "NULL"})
         if wishes:
-            where.place(COMMANDS).delta(spark).update(kept, nothing)
+            where.place(COMMANDS).update(spark, kept, nothing)
     except PySparkException as error:
         if "CONCURRENT" not in str(error).upper():
             raise
@@ -217,8 +211,9 @@ def _scrub(spark: SparkSession, where: Layout, mark: Mark) -> dict[str, int] | N
 
 
 def _set_stage(spark: SparkSession, where: Layout, mark: Mark, stage: str | None) -> None:
-    it = (F.col("kind") == "erased") & (F.col("message_id") == mark.message_id)
-    where.place(RETRY_QUEUE).delta(spark).update(it, {"stage": F.lit(stage)})
+    it = f"kind = 'erased' AND message_id = {literal(mark.message_id)}"
+    value = "NULL" if stage is None else literal(stage)
+    where.place(RETRY_QUEUE).update(spark, it, {"stage": value})
 
 
 def _newest(spark: SparkSession, where: Layout, entities: set[bytes]) -> DataFrame:

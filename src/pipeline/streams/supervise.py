@@ -14,8 +14,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from pipeline.core.scrub import scrub
 from pipeline.log import logger
+from pipeline.log import set_up as log_set_up
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, Stop, StopRequestedError, now
 from pipeline.tables.leases import LeaseLostError
+from pipeline.tables.session import silence
 
 RESTART_INITIAL = 1.0
 RESTART_MAX = 60.0
@@ -36,6 +38,17 @@ class Guarded:
     stop: Stop
     busy: threading.Lock = field(default_factory=threading.Lock)
     error: BaseException | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lock, which cannot travel: over Spark Connect a copy works elsewhere."""
+        return {"handler": self.handler, "stop": self.stop}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a new lock; the other process has loggers of its own, which must keep still too."""
+        silence()
+        log_set_up()
+        self.handler, self.stop = state["handler"], state["stop"]
+        self.busy, self.error = threading.Lock(), None
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         """Run the handler; an error is kept, since Spark wraps it beyond recognition."""

@@ -1,8 +1,10 @@
 """Where a table is: a folder of Delta files, or a Unity Catalog name; the same verbs for both."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import uuid4
 
-from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 
@@ -24,21 +26,19 @@ class Place:
         """How people name it."""
         return self.path or self.name or "?"
 
-    def delta(self, spark: SparkSession) -> DeltaTable:
-        """Delta's handle."""
-        if self.path is not None:
-            return DeltaTable.forPath(spark, self.path)
-        return DeltaTable.forName(spark, str(self.name))
-
     def exists(self, spark: SparkSession) -> bool:
         """Whether there is a Delta table."""
-        if self.path is not None:
-            return DeltaTable.isDeltaTable(spark, self.path)
-        return spark.catalog.tableExists(str(self.name))
+        if self.path is None:
+            return spark.catalog.tableExists(str(self.name))
+        try:
+            spark.sql(f"SHOW TBLPROPERTIES {self.sql}").collect()
+        except AnalysisException:
+            return False
+        return True
 
     def version(self, spark: SparkSession) -> int:
         """The newest commit's version."""
-        row = self.delta(spark).history(1).select("version").first()
+        row = spark.sql(f"DESCRIBE HISTORY {self.sql} LIMIT 1").first()
         if row is None:
             raise LookupError(f"{self}: the table has no history")
         return int(row["version"])
@@ -73,3 +73,31 @@ class Place:
             writer.save(self.path)
         else:
             writer.saveAsTable(str(self.name))
+
+    def update(self, spark: SparkSession, condition: str, values: Mapping[str, str]) -> None:
+        """Change rows in place; condition and values are SQL."""
+        listed = ", ".join(f"`{column}` = {value}" for column, value in values.items())
+        spark.sql(f"UPDATE {self.sql} SET {listed} WHERE {condition}")
+
+    def merge(self, spark: SparkSession, rows: DataFrame, clauses: str) -> None:
+        """MERGE *rows*, which SQL calls `s`, into this table, `q`, in one commit.
+
+        In SQL, since the Python API of Delta needs a plugin on a Spark Connect server.
+        """
+        name = f"merge_{uuid4().hex}"
+        rows.createOrReplaceTempView(name)
+        try:
+            spark.sql(f"MERGE INTO {self.sql} AS q USING {name} AS s {clauses}")
+        finally:
+            spark.catalog.dropTempView(name)
+
+
+def assignments(values: Mapping[str, str]) -> str:
+    """`column = value` for a MERGE's UPDATE."""
+    return ", ".join(f"q.`{column}` = {value}" for column, value in values.items())
+
+
+def insertion(values: Mapping[str, str]) -> str:
+    """`(columns) VALUES (values)` for a MERGE's INSERT."""
+    columns = ", ".join(f"`{column}`" for column in values)
+    return f"({columns}) VALUES ({', '.join(values.values())})"

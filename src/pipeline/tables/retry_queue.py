@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from pipeline.core.erasure import REQUESTED
@@ -14,6 +14,7 @@ from pipeline.core.fold import OutcomeRow, Waiting, barred
 from pipeline.core.records import RETRY_QUEUE
 from pipeline.tables import outcomes
 from pipeline.tables.layout import Layout
+from pipeline.tables.place import assignments, insertion
 
 _COPIED = (
     "message_id", "feed", "source_version", "call_number", "call_type", "event", "entity_hash",
@@ -239,34 +240,21 @@ def _merge(
     source = _completed(source)
     same = "q.kind = s.merge_kind AND (q.kind = 'position' OR q.message_id = s.merge_id)"
     a_mark = "q.kind = 'erased'"
-    rescheduled: dict[str, str | Column] = {column: f"s.{column}" for column in _RESCHEDULED}
-    replaced: dict[str, str | Column] = {
-        column: f"s.{column}" for column in (*_COPIED, "queued_version", "queued_at")
-    }
-    (
-        where.place(RETRY_QUEUE)
-        .delta(spark)
-        .alias("q")
-        .merge(source.alias("s"), f"q.kind IN ({_SQL_KINDS}) AND {same}")
-        .whenMatchedUpdate(
-            "s.merge_kind = 'position'",
-            {c: f"s.{c}" for c in ("outcomes_position", "commands_position")},
-        )
-        .whenMatchedDelete("s.last_kind <> 'queued'")
-        .whenMatchedUpdate(a_mark, {"marked_at": "q.marked_at"})
-        .whenMatchedUpdate("s.was_removed", replaced)
-        .whenMatchedUpdate(None, rescheduled)
-        .whenNotMatchedInsert(
-            "s.merge_kind = 'position' OR s.last_kind = 'queued'",
-            {
-                "kind": "s.merge_kind",
-                **replaced,
-                "outcomes_position": "s.outcomes_position",
-                "commands_position": "s.commands_position",
-                "marked_at": "s.marked_at",
-            },
-        )
-        .execute()
+    rescheduled = {column: f"s.{column}" for column in _RESCHEDULED}
+    replaced = {column: f"s.{column}" for column in (*_COPIED, "queued_version", "queued_at")}
+    moved = {column: f"s.{column}" for column in ("outcomes_position", "commands_position")}
+    new = {"kind": "s.merge_kind", **replaced, **moved, "marked_at": "s.marked_at"}
+    where.place(RETRY_QUEUE).merge(
+        spark,
+        source,
+        f"""ON q.kind IN ({_SQL_KINDS}) AND {same}
+        WHEN MATCHED AND s.merge_kind = 'position' THEN UPDATE SET {assignments(moved)}
+        WHEN MATCHED AND s.last_kind <> 'queued' THEN DELETE
+        WHEN MATCHED AND {a_mark} THEN UPDATE SET q.marked_at = q.marked_at
+        WHEN MATCHED AND s.was_removed THEN UPDATE SET {assignments(replaced)}
+        WHEN MATCHED THEN UPDATE SET {assignments(rescheduled)}
+        WHEN NOT MATCHED AND (s.merge_kind = 'position' OR s.last_kind = 'queued')
+        THEN INSERT {insertion(new)}""",
     )
 
 

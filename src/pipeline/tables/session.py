@@ -48,7 +48,7 @@ FASTER = {
 """Spares work; where a platform refuses one of them, things go on without it."""
 
 
-def _silence() -> None:
+def silence() -> None:
     """Spark quotes a row's values in its errors, and a row's values belong in no log.
 
     What a person needs of an error, our own events say: its class, and its words scrubbed.
@@ -61,7 +61,7 @@ def active_session() -> SparkSession:
     """The session that this platform offers: Databricks' own, or a local one."""
     if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
         return local_session("pipeline", java=QUICK)
-    _silence()
+    silence()
     session = SparkSession.builder.getOrCreate()
     for name, value in NEEDED.items():
         session.conf.set(name, value)
@@ -72,18 +72,27 @@ def active_session() -> SparkSession:
 
 
 def local_session(
-    name: str, master: str = "local[2]", memory: str = "2g", java: str = ""
+    name: str,
+    master: str = "local[2]",
+    memory: str = "2g",
+    java: str = "",
+    *,
+    connect: bool = False,
 ) -> SparkSession:
-    """Start or find an embedded Spark with Delta; jars come from Maven Central, then a cache."""
+    """Start or find an embedded Spark with Delta; jars come from Maven Central, then a cache.
+
+    With *connect*, this process talks to it over Spark Connect, as on serverless compute.
+    """
     from delta import configure_spark_with_delta_pip  # noqa: PLC0415  only local use has it
 
-    _silence()
+    silence()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers, too, need our packages
+    os.environ.setdefault("SPARK_AUTH_SOCKET_TIMEOUT", "120")  # a busy laptop starts them slowly
     for variable, value in KEEP_MEMORY.items():
         os.environ.setdefault(variable, value)
+    named = SparkSession.builder.appName(name)
     builder = (
-        SparkSession.builder.appName(name)
-        .master(master)
+        (named.remote(master) if connect else named.master(master))
         .config("spark.driver.memory", memory)
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config(
@@ -97,6 +106,7 @@ def local_session(
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))
         .config("spark.databricks.delta.snapshotPartitions", str(SHUFFLE_PARTITIONS))
         .config("spark.speculation", "false")
+        .config("spark.python.authenticate.socketTimeout", "120s")
         .config("spark.sql.warehouse.dir", "build/spark-warehouse")
         .config("spark.driver.extraJavaOptions", f"-Dderby.system.home=build/derby {ARROW} {java}")
     )
