@@ -40,6 +40,7 @@ class Watch:
     spark: SparkSession
     settings: Settings
     role: Role
+    limits: Limits = field(default_factory=Limits)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     firing: set[tuple[str, str | None]] | None = None
     known: measure.History | None = None
@@ -52,11 +53,6 @@ class Watch:
     """Where the figures go as OpenTelemetry metrics, if anywhere."""
     notices: dict[int, deque[Alert]] = field(default_factory=dict)
     """By webhook: what it has not taken yet."""
-
-    @property
-    def limits(self) -> Limits:
-        """From where on figures are alarming."""
-        return Limits()
 
     def look(self) -> tuple[Change, ...]:
         """Look once; what changed. An error in here is logged, and the next look goes on."""

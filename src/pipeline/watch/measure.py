@@ -168,7 +168,7 @@ def _figures(
 
 
 def held(spark: SparkSession, settings: Settings) -> tuple[HoldFigures, ...]:
-    """Holds that have not ended."""
+    """Holds that have not ended, those whose job stopped meanwhile included."""
     now = datetime.now(UTC)
     return tuple(
         HoldFigures(
@@ -178,7 +178,6 @@ def held(spark: SparkSession, settings: Settings) -> tuple[HoldFigures, ...]:
             detail=one.noted.detail,
         )
         for one in holds.current(spark, layout(settings))
-        if one.entry != "left"
     )
 
 

@@ -34,12 +34,12 @@ _STYLE: Final[Mapping[str, Any]] = {
     },
     "legend": {
         "labelColor": "var(--ink)",
-        "labelFontSize": 12,
+        "labelFontSize": 11,
         "orient": "bottom",
         "title": None,
-        "columns": 4,
-        "columnPadding": 24,
-        "labelLimit": 150,
+        "columns": 3,
+        "columnPadding": 22,
+        "labelLimit": 120,
         "symbolType": "square",
     },
     "line": {"strokeWidth": 2, "point": {"size": 24}},
@@ -80,7 +80,11 @@ def specification(widget: Widget, rows: Sequence[Mapping[str, Any]]) -> dict[str
             encoding["x"]["timeUnit"] = MINUTES
     if more:
         encoding["color"] = _color(more[0].field, rows)
+    if all(isinstance(row[y.field], int | None) for row in rows):
+        encoding["x" if categorical else "y"]["axis"] = {"tickMinStep": 1, "tickCount": 5}
     mark: dict[str, Any] = {"type": widget.kind}
+    if categorical:
+        mark["size"] = 18
     if not more:
         mark["color"] = "var(--c1)"
     return {

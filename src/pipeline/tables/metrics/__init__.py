@@ -19,6 +19,7 @@ ORDER: Final = (
     "metric_requests",
     "metric_answers",
     "metric_circuits",
+    "metric_holds",
     "metric_queue",
     "metric_queue_depth",
     "metric_freshness",
