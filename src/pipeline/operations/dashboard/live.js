@@ -1,4 +1,5 @@
-// Read the page anew now and then. What is open stays open; a page that cannot be read says so.
+// Read the page anew now and then. What is open stays open; a page that is old, or cannot be
+// read, says so.
 const seconds = Number(document.currentScript.dataset.seconds);
 const main = document.getElementById("main");
 const title = document.title;
@@ -11,7 +12,8 @@ async function look() {
     main.innerHTML = await answer.text();
     main.querySelectorAll("details").forEach((one, n) => { one.open = Boolean(open[n]); });
     if (focused >= 0) main.querySelectorAll("summary, .scroll")[focused]?.focus();
-    main.classList.remove("stale");
+    const at = Date.parse(main.querySelector("time")?.dateTime ?? "");
+    main.classList.toggle("stale", Date.now() - at > Math.max(180, 12 * seconds) * 1000);
     const said = main.querySelector(".said");
     document.title = said?.classList.contains("bad") ? `(!) ${title}` : title;
   } catch (error) {
