@@ -47,6 +47,18 @@ async def test_a_refused_call_costs_only_itself(box, destination):
     assert "refused: track 'bad'" in repr(result)
 
 
+async def test_an_answer_that_names_a_refused_call_is_believed(box, destination):
+    """The destination would have refused a call, and the result would say that all is well."""
+    errors = json.dumps({"errors": [{"batch_index": 1, "reason": "invalid"}]})
+    destination.answer = lambda _: Answer(status=207, retry_after=None, text=errors)
+    for event in "abc":
+        box.take_in(message("1", event))
+    await drain(box)
+    result = box.report()
+    assert (result.accepted, result.refused, result.waiting) == (2, 1, 0)
+    assert [refusal.event for refusal in result.refusals] == ["b"]
+
+
 async def test_without_a_spool_calls_wait_in_order(box, destination):
     """An outage would lose calls or change their order."""
     destination.answer = lambda _: DOWN
