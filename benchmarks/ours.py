@@ -19,7 +19,7 @@ from pipeline.settings import Settings
 from pipeline.source.check import check_feed
 from pipeline.source.locate import SourceTable
 from pipeline.streams.begin import begin
-from pipeline.streams.claim import claim
+from pipeline.streams.claim import claim_all
 from pipeline.streams.runtime import Runtime
 from pipeline.tables.layout import create_tables, layout
 
@@ -99,7 +99,8 @@ def stream(source: Source, url: str, given: Settings) -> Iterator[Ours]:
     create_tables(spark, layout(given))
     feed = parse_feed(events.FEED.format(source=source.path), file="bench.yml")
     checked = check_feed(spark, feed, SourceTable(path=source.path))
-    handler, rows = begin(spark, runtime, claim(spark, runtime, "deliver/orders"), checked)
+    (own,) = claim_all(spark, runtime, ["deliver/orders"])
+    handler, rows = begin(spark, runtime, own, checked)
     seconds: list[float] = []
     done = threading.Semaphore(0)
 

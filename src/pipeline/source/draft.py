@@ -34,6 +34,7 @@ from pipeline.source.view import (
     with_before,
 )
 
+BUCKET: Final = f"{PREFIX}bucket"
 CALL: Final = f"{PREFIX}call"
 DIGEST_BYTES: Final = 16
 
@@ -55,12 +56,40 @@ def drafts(
     sort looks at its first column before anything else, and there it is always the same.
     """
     narrow = narrowed(netted, checked, isolated)
-    place = F.coalesce(F.col(ID), F.col(KEY))
     if bucket is not None:
         part, parts = bucket
-        narrow = narrow.where(F.pmod(F.xxhash64(place), F.lit(parts)) == part)
+        narrow = narrow.where(_part(parts) == part)
+    return drafted(narrow, checked, partitions=partitions, one_version=one_version)
+
+
+def staged(
+    netted: DataFrame, checked: CheckedFeed, isolated: Isolated | None, *, parts: int, tasks: int
+) -> DataFrame:
+    """What `drafted` takes, laid out by the part of the entities (`BUCKET`) that a row is of.
+
+    To be persisted: Spark keeps the least and the greatest value of each cached block of rows,
+    so that reading one part passes over the blocks of all others.
+    """
+    narrow = narrowed(netted, checked, isolated).withColumn(BUCKET, _part(parts))
+    return narrow.repartition(tasks, BUCKET).sortWithinPartitions(BUCKET)
+
+
+def _part(parts: int) -> Column:
+    """Which of *parts* an entity belongs to."""
+    return F.pmod(F.xxhash64(_place()), F.lit(parts))
+
+
+def _place() -> Column:
+    """What keeps its order: the entity, or a row alone where there is none."""
+    return F.coalesce(F.col(ID), F.col(KEY))
+
+
+def drafted(
+    narrow: DataFrame, checked: CheckedFeed, *, partitions: int, one_version: bool
+) -> DataFrame:
+    """Drafts of what `narrowed` or `staged` gave: shuffled by entity, in order, mapped."""
     first = () if one_version else (VERSION,)
-    ordered = narrow.repartition(partitions, place).sortWithinPartitions(
+    ordered = narrow.repartition(partitions, _place()).sortWithinPartitions(
         *first, *order_columns(checked), KEY, ORDINAL
     )
     return messages(ordered, checked)

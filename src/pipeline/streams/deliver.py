@@ -4,27 +4,23 @@ read -> net -> book -> guard -> slices -> (barrier, send, record, gate) -> check
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
 from pipeline.core.rate import adapt
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.log import logger
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.count import Counted, VersionCount, count_changes
-from pipeline.source.draft import drafts
-from pipeline.source.isolate import split
-from pipeline.source.isolated import Isolated
 from pipeline.source.net import net
 from pipeline.streams.barrier import BarrierReader
 from pipeline.streams.claim import Claim
+from pipeline.streams.cut import cut
 from pipeline.streams.hold import DEADLINE, DESTINATION, DETAILS, Hold
 from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.runtime import Runtime
@@ -33,21 +29,6 @@ from pipeline.tables import books, commands
 from pipeline.tables.outcomes import SliceResult
 
 JOB = "deliver"
-
-
-@contextmanager
-def _kept(netted: DataFrame, *, needed: bool) -> Iterator[None]:
-    """Source rows are kept, in memory or on disk, while more than one slice reads them.
-
-    Only source rows: a DataFrame that sends must be evaluated once, and never from a cache.
-    """
-    if needed:
-        netted.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield
-    finally:
-        if needed:
-            netted.unpersist()
 
 
 @dataclass(slots=True)
@@ -104,10 +85,16 @@ class DeliverFeed:
         slices = math.ceil(counted.changes / delivery.slice_rows)
         logger(feed=self.feed).info("batch.began", changes=counted.changes, slices=slices)
         versions = (counted.versions[0].version, counted.versions[-1].version)
-        with _kept(netted, needed=slices > 1 and delivery.site == "tasks"):
-            isolated = split(netted, self.checked) if self.checked.fallible else None
+        with cut(
+            netted,
+            self.checked,
+            slices=slices,
+            tasks=delivery.tasks,
+            one_version=versions[0] == versions[1],
+            keep=delivery.site == "tasks",
+        ) as slice_rows:
             for number in range(slices):
-                self._slice_until_done(spark, netted, isolated, (number, slices), versions, booked)
+                self._slice_until_done(spark, partial(slice_rows, number), versions, booked)
 
     def _book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
         entries = [
@@ -147,9 +134,7 @@ class DeliverFeed:
     def _slice_until_done(
         self,
         spark: SparkSession,
-        netted: DataFrame,
-        isolated: Isolated | None,
-        bucket: tuple[int, int],
+        slice_rows: Callable[[], DataFrame],
         versions: tuple[int, int],
         booked: Future[None],
     ) -> None:
@@ -158,14 +143,7 @@ class DeliverFeed:
         while True:
             self.runtime.stop.pause(0)
             audit_key_changes(spark, self.runtime, JOB)
-            rows = drafts(
-                netted,
-                self.checked,
-                partitions=self.runtime.settings.delivery.tasks,
-                bucket=bucket if bucket[1] > 1 else None,
-                isolated=isolated,
-                one_version=versions[0] == versions[1],
-            )  # planned before the barrier is read: from then on the slice's time runs
+            rows = slice_rows()  # before the barrier is read: from then on the slice's time runs
             may_be_known = versions if repeated or not self.done else None
             booked.result()  # nothing is sent that is not in the books
             reader = self._reader()
