@@ -9,13 +9,22 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from pipeline.core.address import refusal
 from pipeline.core.api.limits import Limits
 from pipeline.core.rate import RatePolicy
 from pipeline.core.retry import RetryPolicy
@@ -43,6 +52,13 @@ class Destination(_Part):
     connect_timeout: timedelta = timedelta(seconds=5)
     total_timeout: timedelta = timedelta(seconds=30)
     gzip: bool = False
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe(cls, value: str | None) -> str | None:
+        if value is not None and (why := refusal(value)) is not None:
+            raise ValueError(why)
+        return value
 
     @property
     def url(self) -> str:
@@ -162,6 +178,13 @@ class Webhook(_Part):
     kind: Literal["slack", "generic"] = "generic"
     url: SecretStr
 
+    @field_validator("url")
+    @classmethod
+    def _safe(cls, value: SecretStr) -> SecretStr:
+        if (why := refusal(value.get_secret_value())) is not None:
+            raise ValueError(why)
+        return value
+
 
 class Observe(_Part):
     """What is written down about the streams, and who is told when something is wrong."""
@@ -207,14 +230,12 @@ class Audit(_Part):
 class Retention(_Part):
     """How long rows stay, by table; null: for ever. What is still needed stays in any case."""
 
-    accepted: timedelta | None = timedelta(days=400)
-    """Of outcomes: the ledger's accepted, skipped and cancelled messages, by their newest row."""
-    requests: timedelta | None = timedelta(days=90)
-    """Of outcomes: the request log, and the rows of tasks."""
+    ledger: timedelta | None = timedelta(days=400)
+    """Books and outcomes of versions that are closed: every message has ended, so long ago."""
     dead: timedelta | None = None
-    """Of outcomes: dead letters that nobody replayed or discarded; they go only when you say so."""
-    books: timedelta | None = timedelta(days=400)
-    """Of books: versions that are closed."""
+    """Dead letters that nobody replayed or discarded keep their version open, but for this."""
+    requests: timedelta | None = timedelta(days=90)
+    """The request log, and the rows of tasks."""
     commands: timedelta | None = timedelta(days=400)
     stream_progress: timedelta | None = timedelta(days=30)
     alerts: timedelta | None = timedelta(days=400)
@@ -307,7 +328,13 @@ def load_settings(path: Path) -> Settings:
         return Settings(**{"target": path.stem, **content})
     except ValidationError as error:
         problems = "\n".join(
-            f"{path}: {'.'.join(map(str, p['loc'])) or 'file'}: {p['msg']} (found {p['input']!r})"
+            f"{path}: {'.'.join(map(str, p['loc'])) or 'file'}: {p['msg']}{_found(p['input'])}"
             for p in error.errors()
         )
         raise SettingsError(problems) from error
+
+
+def _found(value: Any) -> str:
+    """What stands in the file, but for addresses, which may hold a secret, and long values."""
+    text = repr(value)
+    return "" if "://" in text or len(text) > 80 else f" (found {text})"  # noqa: PLR2004  a line

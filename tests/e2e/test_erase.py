@@ -101,3 +101,40 @@ def test_a_person_is_erased_everywhere_and_stays_so(spark, shop, ledger, monkeyp
     shop.insert("people", PEOPLE, [person(1)])
     assert run_deliver(spark, quick, available_now=True) == OK
     assert not shop.sandbox.client.person("p1")["deleted"]
+
+
+def test_requests_come_from_a_table_and_consent_may_be_withdrawn(spark, shop, ledger, monkeypatch):
+    """A row that asks to erase would be sent as it is, or what waits would go out without leave."""
+    from pipeline.streams.runtime import Runtime
+
+    monkeypatch.setattr(Runtime, "longest_slice", lambda _: 1.5)
+    feeds = shop.folder / "feeds"
+    (feeds / "requests.yml").write_text(
+        "source: requests\nstart: {version: 0}\nrow_key: [person_id]\n"
+        "entity: {person: person_id}\nerasure: suppress\n"
+    )
+    text = (feeds / "orders.yml").read_text()
+    (feeds / "orders.yml").write_text(text + "consent: coalesce(note, '') <> 'no'\n")
+    shop.insert("people", PEOPLE, [person(3)])
+    shop.insert("orders", ORDERS, [order(1, "p2"), order(2, "p3")])
+    shop.insert("requests", PEOPLE, [])
+    shop.sandbox.client.fail(Failure(kind="status", status=503))
+    run_deliver(spark, shop.settings, available_now=True, feeds=["orders"])
+    shop.sandbox.client.clear()
+    shop.insert("orders", ORDERS, [order(3, "p2") | {"note": "no"}])
+    shop.insert("requests", PEOPLE, [person(3)])
+    assert run_deliver(spark, shop.settings, available_now=True) == OK
+    reasons = {row["reason"] for row in ledger() if row["feed"] == "requests"}
+    assert reasons == {"erase_requested"}
+    drain(
+        spark,
+        shop.settings,
+        lambda: (shop.sandbox.client.person("p3") or {}).get("suppressed"),
+    )
+    assert run_drain(spark, shop.settings, available_now=True) == OK
+    found = {(row["feed"], row["kind"], row["reason"]) for row in ledger()}
+    assert ("orders", "skipped", "consent_withdrawn") in found
+    assert ("orders", "skipped", "no_consent") in found
+    assert ("orders", "cancelled", "erased") in found
+    assert not {key for key in found if key[1] in {"queued", "dead"}}
+    assert shop.sandbox.client.events("p2", limit=10) == []

@@ -82,3 +82,12 @@ def test_overrides_are_what_the_environment_would_say(tmp_path, monkeypatch):
     assert (settings.delivery.lanes, settings.tables.schema_name) == (3, "a.b")
     with pytest.raises(SettingsError, match="expected NAME=VALUE"):
         override("delivery.lanes=3,4")
+
+
+@pytest.mark.parametrize("url", ["http://cdp.customer.io", "https://me:s3cret@cdp.customer.io"])
+def test_an_address_that_gives_secrets_away_is_refused_without_repeating_it(tmp_path, url):
+    """The key would cross a network in the clear, or a password be printed."""
+    text = MINIMAL + f"destination: {{base_url: '{url}'}}\n"
+    with pytest.raises(SettingsError, match=r"destination\.base_url") as caught:
+        load_settings(written(tmp_path, text))
+    assert "s3cret" not in str(caught.value)

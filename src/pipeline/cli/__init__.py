@@ -20,8 +20,10 @@ from pipeline.cli import (
     hold,
     jobs,
     key,
+    maintain,
     piles,
     reconcile,
+    rotate,
     sandbox,
     spool,
     status,
@@ -41,9 +43,22 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Delta change feeds to Customer.io.",
 )
-for module in (jobs, status, reconcile, check, commands, dashboard, doctor, erase, sandbox):
+GROUPS = (
+    jobs,
+    status,
+    reconcile,
+    check,
+    commands,
+    dashboard,
+    doctor,
+    erase,
+    maintain,
+    sandbox,
+)
+for module in GROUPS:
     app.add_typer(module.app)
 app.add_typer(tables.app, name="tables")
+key.app.add_typer(rotate.app)
 app.add_typer(key.app, name="key")
 app.add_typer(hold.app, name="hold")
 app.add_typer(spool.app, name="spool")

@@ -45,7 +45,7 @@ COLUMNS: Final = (
     DraftColumn(
         name="reason",
         type="string",
-        comment="Skipped: nothing, filtered, condition, unchanged. Dead: a short code",
+        comment="Skipped: nothing, filtered, no_consent, condition, unchanged. Dead: a short code",
     ),
     DraftColumn(
         name="detail", type="string", comment="Field of the call; never a value of the row"
@@ -60,3 +60,6 @@ ZEROS: Final = "0" * 26
 """Stands where the message's id will be."""
 NO_ID: Final = f'{{"messageId":"{ZEROS}",'
 """How a body starts; the id is written over the zeros when the message is sealed."""
+
+NO_CONSENT: Final = "no_consent"
+"""Reason of what is skipped because the feed's `consent` is not true of it."""

@@ -138,6 +138,11 @@ class Feed(Part):
     """A timestamp; default: when the change was committed."""
     filter: Expression | None = None
     """Changes for which it is not true are skipped with the reason `filtered`."""
+    consent: Expression | None = None
+    """Inserts and updates for which it is not true are skipped with the reason `no_consent`, and
+    so is what of this feed and entity still waits to be sent."""
+    erasure: Literal["delete", "suppress"] | None = None
+    """Each insert asks to erase its entity; the feed has no calls of its own."""
     changes_only: bool = False
     """Send an update only when mapped values differ, and then only those."""
     send_nulls: bool | None = None
@@ -155,6 +160,8 @@ class Feed(Part):
         """Turn YAML's lists into tuples and short words into calls."""
         if not isinstance(values, dict):
             return values
+        if values.get("erasure") is not None:
+            values = _as_requests(values)
         update = values.get("update", "insert")
         spelt = {**values, "update": values.get("insert") if update == "insert" else update}
         for name in ("row_key", "order_by"):
@@ -214,7 +221,7 @@ class Feed(Part):
                 yield "entity.object.id", text
         for index, text in enumerate(self.order_by):
             yield f"order_by[{index}]", text
-        for field in ("event_time", "filter"):
+        for field in ("event_time", "filter", "consent"):
             if (text := getattr(self, field)) is not None:
                 yield field, text
         for operation in OPERATIONS:
@@ -230,6 +237,22 @@ class Feed(Part):
         parts = {"context": self.context, "integrations": self.integrations}
         given = {name: value for name, value in parts.items() if value}
         return json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _as_requests(values: dict[str, Any]) -> dict[str, Any]:
+    """The calls of a feed of requests to erase: they follow from what it is."""
+    for name in OPERATIONS:
+        if name in values and values[name] not in ("nothing", ()):
+            raise ValueError(f"a feed with erasure has no {name}: each inserted row is a request")
+    is_object = isinstance(values.get("entity"), dict) and "object" in values["entity"]
+    match values["erasure"]:
+        case "suppress" if is_object:
+            raise ValueError("only people can be suppressed: give erasure: delete")
+        case "suppress":
+            call = "suppress_person"
+        case _:
+            call = "delete_object" if is_object else "delete_person"
+    return {**values, "insert": call, "update": "nothing", "delete": "nothing"}
 
 
 def _calls(value: Any, entity: Any) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.erasure import REQUESTED, STAGE
 from pipeline.core.ids import ID_LENGTH, entity_hashes, message_ids
 from pipeline.core.sealed import Entities, Sealed, Verdict, Words, data, offsets, whole
 
@@ -31,6 +32,8 @@ class SealPolicy:
     hashing_key: bytes
     call_bytes: int
     """Bytes of a call at most: more is answered 200 and dropped, so it is refused here."""
+    erasure: bool = False
+    """The feed's calls are requests to erase: queued, never sent from here."""
 
 
 def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
@@ -44,6 +47,9 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
     mapped[[place for place, (stage, _, _) in words.items() if stage == "map"]] = False
     bodies = _splice(_large(drafts["body"]), ids, mapped)
     _refuse_large(bodies, verdict, words, policy.call_bytes)
+    if policy.erasure:
+        for place in np.flatnonzero(verdict == Verdict.PENDING).tolist():
+            verdict[place], words[place] = Verdict.QUEUED, (STAGE, REQUESTED, None)
     return Sealed(
         ids=ids,
         bodies=bodies,

@@ -1,16 +1,27 @@
 """Post one request with aiohttp: an answer, or what the network said instead."""
 
 import errno
+import functools
 import gzip
+import ssl
 from typing import Protocol, Self
 
 import aiohttp
 
+from pipeline.core.address import refusal
 from pipeline.core.wire import Answer, NoAnswer, Request, headers
 from pipeline.delivery.plan import Target
 
 ANSWER_BYTES = 4096
 """Of an answer's body that are read; the rest is not wanted, whatever its length."""
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """Certificates and names are checked, TLS 1.2 at least; reading the authorities takes long."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 class Transport(Protocol):
@@ -22,11 +33,20 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """The real one: keep-alive connections, redirects off, certificates checked."""
+    """The real one: keep-alive connections, redirects off, certificates checked.
+
+    An answer is asked for as it is and never unpacked: a few bytes could become gigabytes.
+
+    Raises:
+        ValueError: the key and the data could be read on the way there.
+    """
 
     def __init__(self, target: Target, connections: int) -> None:
+        if (why := refusal(target.url)) is not None:
+            raise ValueError(f"the destination's address {why}")
         self._target = target
         self._headers = headers(target.write_key, strict=target.strict)
+        self._headers["Accept-Encoding"] = "identity"
         if target.gzip:
             self._headers["Content-Encoding"] = "gzip"
         self._connections = connections
@@ -35,7 +55,8 @@ class HttpTransport:
     async def __aenter__(self) -> Self:
         """Open the session."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections),
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=tls()),
+            auto_decompress=False,
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(
                 total=self._target.total_timeout.total_seconds(),

@@ -65,11 +65,11 @@ def load_keys(keys: Keys) -> Secrets:
     for name in NAMES:
         if not found.get(name, "").strip():
             raise KeysError(_missing(name, names[name], where))
-    encryption = [_decode(key, ENCRYPTION_KEY, where) for key in found[ENCRYPTION_KEY].split(",")]
+    encryption = [decode(key, ENCRYPTION_KEY, where) for key in found[ENCRYPTION_KEY].split(",")]
     return Secrets(
         api_key=found[API_KEY].strip(),
         payload_keys=keyring(*encryption),
-        hashing_key=_decode(found[HASHING_KEY], HASHING_KEY, where),
+        hashing_key=decode(found[HASHING_KEY], HASHING_KEY, where),
     )
 
 
@@ -136,7 +136,12 @@ def read_scope(scope: str | None) -> dict[str, str]:
     return found
 
 
-def _decode(text: str, name: str, where: str) -> bytes:
+def decode(text: str, name: str, where: str) -> bytes:
+    """A key from base64.
+
+    Raises:
+        KeysError: it is none, or of a wrong length.
+    """
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):

@@ -158,7 +158,9 @@ def _misfits(types: Mapping[str, T.DataType]) -> Iterator[tuple[str, str]]:
         in_content = ".traits." in field or ".properties." in field
         if in_content:
             continue
-        if last in {"filter", "when"} and not isinstance(type_, T.BooleanType | T.NullType):
+        if last in {"filter", "when", "consent"} and not isinstance(
+            type_, T.BooleanType | T.NullType
+        ):
             yield field, f"is {name}, must be boolean"
         elif last == "event_time" and not isinstance(type_, T.TimestampType):
             yield (

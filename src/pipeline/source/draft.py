@@ -13,6 +13,7 @@ from pipeline.source.checked import CheckedFeed
 from pipeline.source.isolated import Isolated
 from pipeline.source.plan import (
     BAD,
+    CONSENTED,
     ID,
     PASSED,
     ROW_JSON,
@@ -107,6 +108,10 @@ def narrowed(netted: DataFrame, checked: CheckedFeed, isolated: Isolated | None)
     if found:
         passed = F.when(F.col(BAD).isNotNull(), F.lit(False)).otherwise(passed)
     opened = opened.withColumn(PASSED, passed)
+    if checked.feed.consent is not None:
+        consented = F.coalesce(F.expr(checked.feed.consent), F.lit(False))
+        given = F.when(~F.col(PASSED) | (F.col(OPERATION) == "delete"), True).otherwise(consented)
+        opened = opened.withColumn(CONSENTED, given)
     id_ = F.expr(_entity_id(checked)).cast("string")
     if checked.fallible:
         id_ = F.when(F.col(PASSED), id_)

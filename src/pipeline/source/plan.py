@@ -7,6 +7,7 @@ from typing import Final
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from pipeline.core.draft import NO_CONSENT
 from pipeline.core.feed import OPERATIONS, Feed, Operation
 from pipeline.core.feed_calls import AnyCall, Group, Identify, Track, Value, content, content_name
 from pipeline.core.feed_model import ObjectEntity, PersonEntity
@@ -35,6 +36,8 @@ from pipeline.source.view import OPERATION, PREFIX
 ID: Final = f"{PREFIX}id"
 PASSED: Final = f"{PREFIX}passed"
 """Whether the filter lets a change through."""
+CONSENTED: Final = f"{PREFIX}consented"
+"""Whether its entity consents to a change being sent; a delete needs no consent."""
 BAD: Final = f"{PREFIX}bad"
 """Why a row cannot be mapped; null for all others."""
 ROW_JSON: Final = f"{PREFIX}row_json"
@@ -98,6 +101,8 @@ class CallPlan:
             .when(F.col(BAD).isNotNull(), "map")
             .when(~F.col(PASSED), "filtered")
         )
+        if self.checked.feed.consent is not None:
+            skip = skip.when(~F.col(CONSENTED), NO_CONSENT)
         if self.call.when is not None:
             skip = skip.when(~F.coalesce(F.expr(self.call.when), F.lit(False)), "condition")
         return {self.name("skip"): skip}

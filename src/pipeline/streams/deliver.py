@@ -173,6 +173,7 @@ class DeliverFeed:
             envelope=self.checked.feed.envelope(),
             hashing_key=self.runtime.secrets.hashing_key,
             call_bytes=self.runtime.settings.limits.call_bytes,
+            erasure=self.checked.feed.erasure is not None,
         )
 
     def _rate(self) -> float:

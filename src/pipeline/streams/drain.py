@@ -20,11 +20,13 @@ from pipeline.delivery.probe import Probe
 from pipeline.log import logger
 from pipeline.streams import erase
 from pipeline.streams.claim import Claim
+from pipeline.streams.consent import withdraw
 from pipeline.streams.hold import DEADLINE, DETAILS, Hold
 from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.obey import obey
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
+from pipeline.streams.upkeep import upkeep
 from pipeline.tables import commands, leases, retry_queue
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.retry_queue import Mark
@@ -68,7 +70,10 @@ class Drain:
         wished = max((one.version for one in wishes), default=at.commands)
         erase.request(spark, self.runtime, self.claim, wishes)
         obey(spark, where, self.claim, wishes, marks)
+        upkeep(spark, self.runtime, wishes)
         lifted = erase.lifted(wishes, marks)
+        if self.runtime.consents:
+            withdraw(spark, self.runtime, self.claim, at.outcomes)
         if retry_queue.take_in(spark, where, at, wished, lifted):
             _, marks = retry_queue.heads(spark, where)
         erase.carry_out(spark, self.runtime, self.claim, marks)

@@ -20,8 +20,8 @@ from pipeline.tables.retry_queue import Mark
 
 FROM: Final = {"discard": ("queued", "dead"), "retry": ("queued",), "replay": ("dead",)}
 """Verb to the kinds of the newest outcome that it may be said of."""
-ELSEWHERE: Final = frozenset({"release", "erase", "unsuppress"})
-"""Read by deliver, or carried out by `streams.erase`."""
+ELSEWHERE: Final = frozenset({"release", "erase", "unsuppress", "compact", "re-encrypt"})
+"""Read by deliver, or carried out elsewhere in `streams`."""
 TO: Final = {"discard": "cancelled", "retry": "queued", "replay": "queued"}
 
 

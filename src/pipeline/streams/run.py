@@ -89,6 +89,7 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
         secrets=secrets,
         available_now=available_now,
         live=LiveKeys(settings=settings.keys, secrets=secrets),
+        consents=_consents(settings),
     )
     with stopping_on_signals(runtime.stop):
         if available_now:
@@ -101,6 +102,14 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
                 Supervised(name="drain", start=partial(_start_drain, spark, runtime, claims[0]))
             ],
         )
+
+
+def _consents(settings: Settings) -> bool:
+    """Whether a feed asks for consent; yes where that can't be told."""
+    try:
+        return any(one.consent is not None for one in load_feeds(Path(settings.sources.feeds)))
+    except FeedError:
+        return True
 
 
 def _check(spark: SparkSession, settings: Settings, feed: Feed) -> CheckedFeed:

@@ -55,7 +55,7 @@ def message_rows(
     A first outcome that is an end state was never queued, so the many accepted at first try are
     left out: they are `number` 1, which their files' statistics and pages tell.
     """
-    return _inserted(spark, where, after, upto).where(_concerns_queue())
+    return inserted(spark, where, after, upto).where(_concerns_queue())
 
 
 def read_on(
@@ -71,7 +71,7 @@ def read_on(
         job, number = slice_
         own = (F.col("job") == job) & (F.col("slice") == number)
         wanted |= (F.col("kind") == "request") & own
-    return _inserted(spark, where, after).where(wanted).select(*_FOLDED, *_REPORTED).toArrow()
+    return inserted(spark, where, after).where(wanted).select(*_FOLDED, *_REPORTED).toArrow()
 
 
 def _concerns_queue() -> Column:
@@ -79,7 +79,8 @@ def _concerns_queue() -> Column:
     return message & ((F.col("kind") == "queued") | (F.col("number") > 1))
 
 
-def _inserted(spark: SparkSession, where: Layout, after: int, upto: int | None = None) -> DataFrame:
+def inserted(spark: SparkSession, where: Layout, after: int, upto: int | None = None) -> DataFrame:
+    """Rows that were appended after commit *after*; what upkeep rewrote is left out."""
     rows = where.place(OUTCOMES).changes(spark, after + 1, upto)
     return rows.where(F.col("_change_type") == "insert")
 

@@ -105,6 +105,8 @@ def local_session(
         .config("spark.log.level", "OFF")
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))
         .config("spark.databricks.delta.snapshotPartitions", str(SHUFFLE_PARTITIONS))
+        # VACUUM lists files in so many tasks: the default is ten thousand, minutes a table.
+        .config("spark.sql.sources.parallelPartitionDiscovery.parallelism", "2")
         .config("spark.speculation", "false")
         .config("spark.python.authenticate.socketTimeout", "120s")
         .config("spark.sql.warehouse.dir", "build/spark-warehouse")

@@ -182,3 +182,17 @@ def test_any_text_is_a_feed_or_a_feed_error(text: str) -> None:
     with pytest.raises(FeedError) as caught:
         parse(text)
     assert str(caught.value).startswith(FILE)
+
+
+def test_a_feed_of_requests_has_the_calls_that_follow_from_it() -> None:
+    """An inserted row asks to erase; later changes of the row ask for nothing."""
+    text = "source: r\nstart: latest\nrow_key: [id]\nentity: {person: id}\nerasure: suppress\n"
+    feed = parse(text)
+    (call,) = feed.insert
+    assert isinstance(call, Track)
+    assert call.event == "User Suppressed"
+    assert (feed.update, feed.delete) == ((), ())
+    assert "a feed with erasure has no insert" in refusal(f"{text}insert: delete_person\n")
+    about_objects = text.replace("{person: id}", "{object: {type: '1', id: id}}")
+    assert "only people can be suppressed" in refusal(about_objects)
+    assert parse(about_objects.replace("suppress", "delete")).insert[0].type == "track"
