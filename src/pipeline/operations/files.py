@@ -87,9 +87,7 @@ def unread(spark: SparkSession, where: Layout, table: Table, until: datetime) ->
         return None
     later = [
         (row["version"], row["timestamp"].astimezone(UTC), row["operation"])
-        for row in where.place(table)
-        .delta(spark)
-        .history()
+        for row in spark.sql(f"DESCRIBE HISTORY {where.place(table).sql}")
         .where(F.col("version") > position)
         .select("version", "timestamp", "operation")
         .collect()
@@ -112,7 +110,7 @@ def takes_unread(later: Sequence[tuple[int, datetime, str]], until: datetime) ->
 
 
 def _files(spark: SparkSession, where: Layout, table: Table) -> int:
-    row = where.place(table).delta(spark).detail().select("numFiles").first()
+    row = spark.sql(f"DESCRIBE DETAIL {where.place(table).sql}").select("numFiles").first()
     return 0 if row is None else int(row[0])
 
 

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.fold import MESSAGE_KINDS
 from pipeline.core.records import ALERTS, BOOKS, COMMANDS, OUTCOMES, STREAM_PROGRESS, Table
 from pipeline.settings import Retention
 from pipeline.tables import books
-from pipeline.tables.layout import Layout
+from pipeline.tables.layout import Layout, literal
 
 ENDED: Final = ("accepted", "skipped", "cancelled")
 MAY_HOLD: Final = ("queued", "dead", "cancelled")
@@ -53,14 +53,11 @@ def spend_payloads(spark: SparkSession, where: Layout) -> Removed:
     if found.num_rows:
         source = spark.createDataFrame(found).selectExpr("message_id", "CAST(number AS INT) number")
         kinds = ", ".join(f"'{kind}'" for kind in MAY_HOLD)
-        same = "o.message_id = s.message_id AND o.number = s.number"
-        merge = (
-            place.delta(spark)
-            .alias("o")
-            .merge(source.alias("s"), f"o.kind IN ({kinds}) AND {same}")
-            .whenMatchedUpdate(set={"payload": F.lit(None), "payload_key_id": F.lit(None)})
+        clauses = (
+            f"ON q.kind IN ({kinds}) AND q.message_id = s.message_id AND q.number = s.number "
+            "WHEN MATCHED THEN UPDATE SET q.payload = NULL, q.payload_key_id = NULL"
         )
-        if not _tried(merge.execute):
+        if not _tried(lambda: place.merge(spark, source, clauses)):
             return Removed(table=OUTCOMES.name, what="payloads", rows=None)
     return Removed(table=OUTCOMES.name, what="payloads", rows=found.num_rows)
 
@@ -70,7 +67,7 @@ def remove_old(
 ) -> tuple[Removed, ...]:
     """Remove what is older than its table's retention."""
     now = now if now is not None else datetime.now(UTC)
-    reports = F.col("kind").isin("request", "task")
+    reports = "kind IN ('request', 'task')"
     done = [
         _delete(spark, where, OUTCOMES, "requests", keep.requests, now, reports),
         _delete(spark, where, COMMANDS, "rows", keep.commands, now),
@@ -90,20 +87,20 @@ def _delete(
     what: str,
     keep: timedelta | None,
     now: datetime,
-    only: Column | None = None,
+    only: str = "true",
 ) -> Removed | None:
     if keep is None:
         return None
-    old = F.col("recorded_at") < F.lit(now - keep)
-    return _delete_where(spark, where, table, what, old if only is None else only & old)
+    before = f"recorded_at < TIMESTAMP '{(now - keep).astimezone(UTC).isoformat()}'"
+    return _delete_where(spark, where, table, what, f"{before} AND {only}")
 
 
 def _delete_where(
-    spark: SparkSession, where: Layout, table: Table, what: str, condition: Column
+    spark: SparkSession, where: Layout, table: Table, what: str, condition: str
 ) -> Removed:
     place = where.place(table)
     rows = place.read(spark).where(condition).count()
-    done = not rows or _tried(lambda: place.delta(spark).delete(condition))
+    done = not rows or _tried(lambda: spark.sql(f"DELETE FROM {place.sql} WHERE {condition}"))
     return Removed(table=table.name, what=what, rows=rows if done else None)
 
 
@@ -129,10 +126,10 @@ def _close(
             committed_at=newest.committed_at,
         )
         books.book(spark, where, feed, table_id, [start])
-        ours = (F.col("feed") == feed) & (F.col("source_version") <= version)
-        begins = (F.col("origin") == books.START) & (F.col("source_version") == version)
-        done.append(_delete_where(spark, where, BOOKS, "versions", ours & ~begins))
-        ours &= F.col("kind").isin(*MESSAGE_KINDS)
+        ours = f"feed = {literal(feed)} AND source_version <= {version}"
+        begins = f"origin = {literal(books.START)} AND source_version = {version}"
+        done.append(_delete_where(spark, where, BOOKS, "versions", f"{ours} AND NOT ({begins})"))
+        ours += f" AND kind IN ({', '.join(map(repr, MESSAGE_KINDS))})"
         done.append(_delete_where(spark, where, OUTCOMES, "outcomes", ours))
     return done
 

@@ -27,15 +27,16 @@ from pipeline.log import logger
 from pipeline.streams.runtime import Runtime
 from pipeline.tables import commands
 from pipeline.tables.audit import audit
+from pipeline.tables.layout import literal
 from pipeline.tables.rewrite import rewrite
 
 ENCRYPTED: Final[tuple[tuple[Table, str], ...]] = (
-    (RETRY_QUEUE, "t.kind = 'message' AND t.message_id = s.message_id"),
+    (RETRY_QUEUE, "q.kind = 'message' AND q.message_id = s.message_id"),
     (
         OUTCOMES,
-        "t.kind IN ('queued', 'dead') AND t.message_id = s.message_id AND t.number = s.number",
+        "q.kind IN ('queued', 'dead') AND q.message_id = s.message_id AND q.number = s.number",
     ),
-    (COMMANDS, "t.entry = 'wish' AND t.message_id = s.message_id"),
+    (COMMANDS, "q.entry = 'wish' AND q.message_id = s.message_id"),
 )
 """Tables with payloads, and what finds one row of them."""
 TRIES: Final = 5
@@ -99,15 +100,13 @@ def _re_encrypt(spark: SparkSession, runtime: Runtime, table: Table, same: str) 
     rows = fresh.count()
     if not rows:
         return 0
-    merge = (
-        place.delta(spark)
-        .alias("t")
-        .merge(fresh.alias("s"), same)
-        .whenMatchedUpdate(set={"payload": "s.payload", "payload_key_id": F.lit(keys.current)})
+    clauses = (
+        f"ON {same} WHEN MATCHED THEN UPDATE SET q.payload = s.payload, "
+        f"q.payload_key_id = {literal(keys.current)}"
     )
     for _ in range(TRIES):
         try:
-            merge.execute()
+            place.merge(spark, fresh, clauses)
         except PySparkException as error:
             if "CONCURRENT" not in str(error).upper():
                 raise

@@ -9,7 +9,7 @@ from pipeline.tables.layout import Layout
 def rewrite(spark: SparkSession, where: Layout, table: Table) -> None:
     """Compact the files, and write those anew that have deletion vectors."""
     place = where.place(table)
-    detail = place.delta(spark).detail().select("numFiles", "properties").first()
+    detail = spark.sql(f"DESCRIBE DETAIL {place.sql}").select("numFiles", "properties").first()
     if detail is None or detail["numFiles"] == 0:
         return
     if detail["numFiles"] > 1:
