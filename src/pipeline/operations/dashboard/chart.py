@@ -30,6 +30,7 @@ _STYLE: Final[Mapping[str, Any]] = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        "titlePadding": 14,
         "labelLimit": 160,
     },
     "legend": {
@@ -134,6 +135,15 @@ _MEANT: Final = {
     "http_400": "bad",
     "http_401": "bad",
     "http_403": "bad",
+    "http_429": "warn",
+    "http_500": "c4",
+    "http_502": "c4",
+    "http_503": "c4",
+    "http_504": "c4",
+    "reset": "c6",
+    "timeout": "c5",
+    "connect": "c8",
+    "network": "c8",
 }
 
 
