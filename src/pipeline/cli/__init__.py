@@ -17,6 +17,7 @@ from pipeline.cli import (
     dashboard,
     doctor,
     erase,
+    feed,
     hold,
     jobs,
     key,
@@ -60,6 +61,7 @@ for module in GROUPS:
 app.add_typer(tables.app, name="tables")
 key.app.add_typer(rotate.app)
 app.add_typer(key.app, name="key")
+app.add_typer(feed.app, name="feed")
 app.add_typer(hold.app, name="hold")
 app.add_typer(spool.app, name="spool")
 app.add_typer(audit.app, name="audit")

@@ -147,6 +147,9 @@ class Feed(Part):
     """Send an update only when mapped values differ, and then only those."""
     send_nulls: bool | None = None
     """Null: yes for identify and group, where null removes an attribute; no for the others."""
+    personal_data: tuple[Name, ...] = ()
+    """Properties that are meant to hold personal data, such as properties.email; `feed check`
+    says where others do. What is in a property is declared with it."""
     delete_guard: DeleteGuard = DeleteGuard()
     context: Mapping[str, Any] = Field(default_factory=dict)
     integrations: Mapping[str, Any] = Field(default_factory=dict)
@@ -164,7 +167,7 @@ class Feed(Part):
             values = _as_requests(values)
         update = values.get("update", "insert")
         spelt = {**values, "update": values.get("insert") if update == "insert" else update}
-        for name in ("row_key", "order_by"):
+        for name in ("row_key", "order_by", "personal_data"):
             if isinstance(value := spelt.get(name), list | str):
                 spelt[name] = (value,) if isinstance(value, str) else tuple(value)
         for name in OPERATIONS:

@@ -7,6 +7,7 @@
 """
 
 from collections import deque
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -27,8 +28,7 @@ Places = npt.NDArray[np.int64]
 async def send_lane(task: Task, places: Places, attempts: Attempts) -> None:
     """Send the messages at *places* of the task, in order, until done or the task holds."""
     bodies: pa.LargeBinaryArray = task.sealed.bodies.take(pa.array(places))
-    cut = _cut(task.sealed, places, bodies)
-    todo: deque[Batch] = deque(pack(cut, task.sealed.envelopes, task.pace.batch_bytes))
+    todo = deque(batches(task, places, bodies))
     barred: set[bytes] = set()
     while todo:
         batch = _without_barred(task, places, todo.popleft(), barred)
@@ -52,6 +52,12 @@ async def send_lane(task: Task, places: Places, attempts: Attempts) -> None:
                 barred.update(_entities(task.sealed, here))
             case Accepted() | Rejected() | Held():
                 pass
+
+
+def batches(task: Task, places: Places, bodies: pa.LargeBinaryArray) -> Iterator[Batch]:
+    """The requests that the lane of *places* starts with; *bodies* are those of the places."""
+    cut = _cut(task.sealed, places, bodies)
+    return pack(cut, task.sealed.envelopes, task.pace.batch_bytes)
 
 
 def _settle_each(task: Task, here: Places, outcome: Mixed, asked: int) -> None:
