@@ -138,10 +138,9 @@ class Outbox:
             await send_round(task, attempts)
         finally:
             done = told(messages, task)
-            if done.refused and self.spool is not None:
-                self.spool.keep_refused(done.refused, self.options.limits.batch_bytes)
             keep(done.left)
             self._note(done)
+            self._keep_refused(done.refused)
         if task.requests:
             policy = self.options.rate
             slow = median(row.sent.seconds for row in task.requests) > policy.slow_seconds
@@ -220,6 +219,15 @@ class Outbox:
         logger().warning("client.spooled", calls=len(messages))
         self.waiting.clear()
         self._bytes = 0
+
+    def _keep_refused(self, messages: Sequence[Message]) -> None:
+        """What was refused stays in the spool's folder, for whoever wants to look at it."""
+        if self.spool is None or not messages:
+            return
+        try:
+            self.spool.keep_refused(messages, self.options.limits.batch_bytes)
+        except OSError as error:
+            logger().error("client.spool_failed", refused=len(messages), error=error.strerror)
 
     def _refuse_damaged(self, file: SpoolFile) -> None:
         self._refused += file.calls

@@ -116,7 +116,8 @@ class SyncCustomerIO(ReservedCalls[str]):
     def _wait(self, asked: Coroutine[Any, Any, T]) -> T:
         if self._ended.done():
             asked.close()
-            raise RuntimeError("this client is closed; make a new one")
+            why = self._ended.exception()
+            raise RuntimeError("this client is closed; make a new one") from why
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
 
     def _stop(self, *, failed: bool) -> None:

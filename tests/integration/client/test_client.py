@@ -1,11 +1,20 @@
 """Both faces of the client against a sandbox in strict mode."""
 
 import asyncio
+import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from pipeline.client import CallRefusedError, CustomerIO, Options, SyncCustomerIO, UndeliveredError
+from pipeline.client import (
+    CallRefusedError,
+    CustomerIO,
+    Options,
+    SpoolError,
+    SyncCustomerIO,
+    UndeliveredError,
+)
 from pipeline.core.api.ecommerce import OrderCompleted
 from pipeline.core.cipher import keyring
 from pipeline.sandbox.failure import Failure
@@ -76,6 +85,31 @@ async def test_an_outage_between_is_overcome_in_order(sandbox):
     assert [event["event"] for event in events] == [f"{place}" for place in range(50)]
 
 
+async def test_a_storm_of_failures_loses_nothing_and_keeps_everybodys_order(sandbox):
+    """With lanes beside each other and failures between, calls could be lost or overtake."""
+    chance = random.Random(1)
+    people, count = 20, 2000
+    options = replace(FAST, client=Client(linger=timedelta(milliseconds=10), round_calls=100))
+    async with CustomerIO(sandbox.write_key, base_url=sandbox.base_url, options=options) as cio:
+        for place in range(count):
+            if place % 200 == 0:
+                kind = chance.choice(["reset", "status"])
+                status = 503 if kind == "status" else None
+                when = chance.choice(["before", "after"])
+                lost = Failure(kind=kind, status=status, when=when, requests=chance.randint(1, 6))
+                sandbox.client.fail(lost)
+            await cio.track(f"{place % people}", f"{place}")
+        async with asyncio.timeout(60):
+            while not (await cio.flush()).ok:  # noqa: ASYNC110  the sandbox decides
+                await asyncio.sleep(0.02)
+    assert sandbox.client.counts()["distinct_message_ids"] == count
+    assert sandbox.client.counts()["requests"].keys() > {"200"}
+    for person in range(people):
+        events = sandbox.client.events(f"{person}", limit=1000)
+        first = list(dict.fromkeys(int(event["event"]) for event in events))
+        assert first == list(range(person, count, people))
+
+
 async def test_many_calls_share_requests(sandbox):
     """The rate limit would be used up by requests of one call."""
     async with CustomerIO(sandbox.write_key, base_url=sandbox.base_url) as cio:
@@ -134,3 +168,13 @@ def test_a_spool_outlives_the_process_that_filled_it(sandbox, tmp_path):
     events = sandbox.client.events("1")
     assert [event["event"] for event in events] == list("012345")
     assert [event["message_id"] for event in events][:5] == ids
+
+
+def test_two_clients_with_one_spool_are_refused(sandbox, tmp_path):
+    """Both would send what is in it, or the second would hang without a word."""
+    key, url = sandbox.write_key, sandbox.base_url
+    with (
+        SyncCustomerIO(key, base_url=url, spool=tmp_path, keys=KEYS),
+        pytest.raises(SpoolError, match="another process"),
+    ):
+        SyncCustomerIO(key, base_url=url, spool=tmp_path, keys=KEYS)
