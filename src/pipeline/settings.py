@@ -92,6 +92,9 @@ class Holds(_Part):
     refuses: more than this is a wrong mapping, not bad rows."""
     dead_count: int = Field(default=50, ge=1)
     """Fewer than this never hold."""
+    queue_entities: int = Field(default=200_000, ge=1)
+    """People and objects with something in the retry queue: with more of them feeds hold, until
+    drain has brought it down to four fifths."""
     outlast: timedelta = timedelta(minutes=10)
     """With `--available-now`: how long a hold may last before the job exits with status 3."""
 

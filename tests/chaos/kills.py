@@ -15,8 +15,8 @@ from chaos.verify import Verdict, log_tail, settled, states, verify
 from pipeline.sandbox.failure import Failure, Match
 from pipeline.sandbox.running import running_sandbox
 
-SETTLE_SECONDS = 240.0
-POINT_SECONDS = 75.0
+SETTLE_SECONDS = 400.0
+POINT_SECONDS = 120.0
 """After so long a point that was never passed is replaced by a kill at any moment."""
 
 

@@ -91,6 +91,14 @@ def judge(task: Task, plan: Plan) -> None:
         for place in sealed.entities.places_of(barrier.barred):
             if verdict[place] == Verdict.PENDING:
                 task.bar(place)
+    if plan.overflow:
+        _put_off(task)
+
+
+def _put_off(task: Task) -> None:
+    """Queue what is left, unsent: the source will not keep it until the destination is well."""
+    for place in np.flatnonzero(task.verdict == Verdict.PENDING).tolist():
+        task.bar(place, "overflow")
 
 
 def _too_many_dead(task: Task) -> bool:

@@ -65,3 +65,5 @@ class Plan:
     keys: Keyring
     waive_ratio: bool = False
     """An operator released the feed from a hold on the share of dead letters."""
+    overflow: bool = False
+    """Nothing is sent: the source will not keep it much longer, so it goes to the queue."""

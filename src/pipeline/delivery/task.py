@@ -74,10 +74,10 @@ class Task:
         if self.hold is None:
             self.hold = reason
 
-    def bar(self, place: int) -> None:
-        """Queue a message behind an earlier one of its entity."""
+    def bar(self, place: int, reason: str = "behind_entity") -> None:
+        """Queue a message without sending it: behind an earlier one, most of the time."""
         self.verdict[place] = Verdict.QUEUED
-        self.words[place] = ("retry", "behind_entity", None)
+        self.words[place] = ("retry", reason, None)
 
     def settle(
         self,

@@ -7,13 +7,16 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipeline.core.feed import FeedError
 from pipeline.core.rate import adapt
 from pipeline.core.seal import SealPolicy, seal
+from pipeline.delivery.plan import Barrier
 from pipeline.log import logger
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.count import Counted, VersionCount, count_changes
@@ -23,12 +26,17 @@ from pipeline.streams.claim import Claim
 from pipeline.streams.cut import cut
 from pipeline.streams.hold import DEADLINE, DESTINATION, DETAILS, Hold
 from pipeline.streams.key_changes import audit_key_changes
-from pipeline.streams.runtime import Runtime
+from pipeline.streams.recheck import current_feed
+from pipeline.streams.retention import RetentionWatch
+from pipeline.streams.runtime import FeedChangedError, Runtime
 from pipeline.streams.slice import Slice, send
 from pipeline.tables import books, commands
 from pipeline.tables.outcomes import SliceResult
 
 JOB = "deliver"
+QUEUE_DEPTH = "queue_depth"
+LOW_WATER = 0.8
+"""Of the queue's setting: below it a feed that held for a deep queue goes on."""
 
 
 @dataclass(slots=True)
@@ -45,6 +53,10 @@ class DeliverFeed:
     """A micro-batch was delivered whole since this began: later ones are of new versions, which
     nobody but the holder of this feed's lease could have given outcomes."""
     reader: BarrierReader | None = field(default=None)
+    oldest: datetime | None = field(default=None)
+    """When the oldest version of the micro-batch was committed."""
+    overflow: bool = field(default=False)
+    """The source's retention is nearly used up: the rest of the micro-batch goes to the queue."""
 
     @property
     def feed(self) -> str:
@@ -64,6 +76,8 @@ class DeliverFeed:
         counted = count_changes(changes, self.checked.feed, partitions=tasks)
         if not counted.versions:
             return
+        self.overflow = False
+        self.oldest = counted.versions[0].committed_at.astimezone(UTC)
         with ThreadPoolExecutor(max_workers=1) as beside:
             booked = beside.submit(self._book, spark, counted.versions, origin)
             self._deliver(spark, changes, counted, booked)
@@ -148,6 +162,8 @@ class DeliverFeed:
             booked.result()  # nothing is sent that is not in the books
             reader = self._reader()
             barrier = reader.read(spark, self.feed, may_be_known)
+            if self._too_deep(spark, barrier, versions[1]):
+                continue
             one = Slice(
                 job=JOB,
                 feed=self.feed,
@@ -155,6 +171,7 @@ class DeliverFeed:
                 read=partial(seal, policy=self._seal_policy()),
                 rate=self._rate(),
                 waive_ratio=waive,
+                overflow=self.overflow,
             )
             result = send(spark, self.runtime, self.claim, one, barrier, reader.result)
             self._learn(result)
@@ -200,8 +217,29 @@ class DeliverFeed:
         if reasons:
             reason = min(reasons)
             hold = self._hold_for(reason, DETAILS[reason], version, result.unsent)
-            hold.wait_for_destination(spark)
+            self.overflow = hold.wait_for_destination(spark, self._watch())
         return False
+
+    def _too_deep(self, spark: SparkSession, barrier: Barrier, version: int) -> bool:
+        """Hold while more people wait in the queue than the setting allows; whether it held."""
+        most = self.runtime.settings.delivery.holds.queue_entities
+        depth = len(barrier.barred)
+        if depth <= most or self.overflow:
+            return False
+
+        def well() -> bool:
+            read = self._reader().read(spark, self.feed, None)
+            return len(read.barred) <= LOW_WATER * most or watch.overflows(spark)
+
+        watch = self._watch()
+        detail = f"{depth:,} people wait in the queue, more than {most:,}: drain brings it down"
+        self._hold_for(QUEUE_DEPTH, detail, version, depth).wait_for(spark, well)
+        self.overflow = watch.overflows(spark)
+        return True
+
+    def _watch(self) -> RetentionWatch:
+        oldest = self.oldest or datetime.now(UTC)
+        return RetentionWatch(self.runtime.where, self.checked, oldest)
 
     def _wait_for_release(
         self, spark: SparkSession, reason: str, version: int, messages: int
@@ -212,10 +250,25 @@ class DeliverFeed:
             upto = commands.released_upto(spark, where, self.feed)
             return upto is not None and upto >= version
 
+        def over() -> bool:
+            watch.overflows(spark)  # for its alerts: what waits for a person goes nowhere
+            return released() or self._changed()
+
+        if released():
+            return
+        watch = self._watch()
+        command = f"pipeline hold release --feed {self.feed} --version {version}"
+        detail = f"waits for somebody: a corrected feed file, or: {command}"
+        self._hold_for(reason, detail, version, messages).wait_for(spark, over)
         if not released():
-            command = f"pipeline hold release --feed {self.feed} --version {version}"
-            detail = f"waits for somebody: {command}"
-            self._hold_for(reason, detail, version, messages).wait_for(spark, released)
+            raise FeedChangedError(self.feed)
+
+    def _changed(self) -> bool:
+        """Whether the feed's file says something else by now; one that is broken does not yet."""
+        try:
+            return current_feed(self.runtime, self.checked.feed) != self.checked.feed
+        except FeedError:
+            return False
 
     def _hold_for(self, reason: str, detail: str, version: int, messages: int) -> Hold:
         return Hold(

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from pipeline.delivery.probe import Probe
 from pipeline.log import logger
 from pipeline.streams.claim import Claim
+from pipeline.streams.retention import RetentionWatch
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
 from pipeline.tables import holds, leases
 
@@ -43,13 +44,24 @@ class Hold:
     hold_id: str = field(default_factory=lambda: str(uuid4()))
     began_at: float = field(default_factory=now)
 
-    def wait_for_destination(self, spark: SparkSession) -> None:
-        """Probe with growing pauses until the destination is well.
+    def wait_for_destination(self, spark: SparkSession, watch: RetentionWatch) -> bool:
+        """Probe with growing pauses until the destination is well, or the source overflows.
+
+        Whether it overflows: then what is left goes to the queue unsent.
 
         Raises:
             HoldOutlastedError, StopRequestedError, LeaseLostError.
         """
-        self.wait_for(spark, Probe(self.runtime.target).well)
+        probe = Probe(self.runtime.target)
+        overflows = False
+
+        def over() -> bool:
+            nonlocal overflows
+            overflows = watch.overflows(spark)
+            return overflows or probe.well()
+
+        self.wait_for(spark, over)
+        return overflows
 
     def wait_for(self, spark: SparkSession, over: Callable[[], bool]) -> None:
         """Wait, with growing pauses, until it is *over*; the table `holds` says so meanwhile."""

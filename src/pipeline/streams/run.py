@@ -13,7 +13,6 @@ from pipeline.keys.live import LiveKeys
 from pipeline.log import logger
 from pipeline.settings import Settings
 from pipeline.source.check import check_feed
-from pipeline.source.checked import CheckedFeed
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import locate
 from pipeline.streams.begin import begin, checkpoint
@@ -21,6 +20,7 @@ from pipeline.streams.claim import Claim, claim_all
 from pipeline.streams.drain import Drain
 from pipeline.streams.hold import end_left
 from pipeline.streams.progress import reporting
+from pipeline.streams.recheck import recheck
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, StopRequestedError, now
 from pipeline.streams.supervise import (
     Guarded,
@@ -55,12 +55,12 @@ def run_deliver(
         raise FeedError(
             f"{settings.sources.feeds}: there is no feed named {', '.join(sorted(missing))}"
         )
-    checked = [_check(spark, settings, feed) for feed in chosen]
+    _check_new(spark, settings, chosen)
     audit_start(spark, settings, secrets, "deliver")
     runtime = Runtime(
         settings=settings,
         secrets=secrets,
-        streams=len(checked),
+        streams=len(chosen),
         available_now=available_now,
         live=LiveKeys(settings=settings.keys, secrets=secrets),
     )
@@ -68,13 +68,13 @@ def run_deliver(
         return _with_claims(
             spark,
             runtime,
-            [f"deliver/{one.feed.name}" for one in checked],
+            [f"deliver/{one.name}" for one in chosen],
             lambda claims: [
                 Supervised(
-                    name=f"deliver/{one.feed.name}",
+                    name=f"deliver/{one.name}",
                     start=partial(_start_deliver, spark, runtime, own, one),
                 )
-                for one, own in zip(checked, claims, strict=True)
+                for one, own in zip(chosen, claims, strict=True)
             ],
         )
 
@@ -112,10 +112,12 @@ def _consents(settings: Settings) -> bool:
         return True
 
 
-def _check(spark: SparkSession, settings: Settings, feed: Feed) -> CheckedFeed:
-    table = locate(feed.source, root=settings.sources.root, file=feed.file)
-    begun = bool(books.read_books(spark, layout(settings), feed.name))
-    return check_feed(spark, feed, table, limits=settings.limits, begun=begun)
+def _check_new(spark: SparkSession, settings: Settings, feeds: Iterable[Feed]) -> None:
+    """Refuse to start with a new feed that cannot run; one that has begun holds, alone."""
+    for feed in feeds:
+        if not books.table_ids(spark, layout(settings), feed.name):
+            table = locate(feed.source, root=settings.sources.root, file=feed.file)
+            check_feed(spark, feed, table, limits=settings.limits)
 
 
 def _prepare(spark: SparkSession, settings: Settings) -> None:
@@ -162,8 +164,10 @@ def _release(spark: SparkSession, runtime: Runtime, one: Claim) -> None:
 
 
 def _start_deliver(
-    spark: SparkSession, runtime: Runtime, own: Claim, checked: CheckedFeed
+    spark: SparkSession, runtime: Runtime, own: Claim, feed: Feed
 ) -> tuple[StreamingQuery, Guarded]:
+    """Each start reads the feed's file and its table's columns anew."""
+    checked = recheck(spark, runtime, own, feed)
     handler, stream = begin(spark, runtime, own, checked)
     guarded = Guarded(handler, runtime.stop)
     trigger = runtime.settings.triggers.deliver.total_seconds()

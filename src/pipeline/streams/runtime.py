@@ -17,6 +17,10 @@ class StopRequestedError(Exception):
     """The job was asked to stop; what was sent is recorded, the rest comes after a restart."""
 
 
+class FeedChangedError(Exception):
+    """The feed's file was changed while the feed held: it starts again with what is there now."""
+
+
 class HoldOutlastedError(Exception):
     """With `--available-now`: a hold lasted longer than the setting allows."""
 
@@ -100,7 +104,14 @@ class Runtime:
         ).total_seconds()
 
     def plan(
-        self, job: str, number: int, barrier: Barrier, rate: float, *, waive_ratio: bool
+        self,
+        job: str,
+        number: int,
+        barrier: Barrier,
+        rate: float,
+        *,
+        waive_ratio: bool,
+        overflow: bool = False,
     ) -> Plan:
         """The plan of one slice, as each of its tasks sees it."""
         delivery = self.settings.delivery
@@ -125,6 +136,7 @@ class Runtime:
             retry=self.settings.retry,
             keys=self.keys().payload_keys,
             waive_ratio=waive_ratio,
+            overflow=overflow,
         )
 
 

@@ -32,6 +32,7 @@ class Slice:
     read: Read
     rate: float
     waive_ratio: bool = False
+    overflow: bool = False
 
 
 def send(
@@ -50,7 +51,14 @@ def send(
     where = runtime.where
     leases.check(spark, where, claim.held)
     number = claim.next_number()
-    plan = runtime.plan(one.job, number, barrier, one.rate, waive_ratio=one.waive_ratio)
+    plan = runtime.plan(
+        one.job,
+        number,
+        barrier,
+        one.rate,
+        waive_ratio=one.waive_ratio,
+        overflow=one.overflow,
+    )
     rows = _in_driver(spark, one, plan) if _at_driver(runtime) else _in_tasks(one, plan)
     outcomes.append(where, rows, claim.held.app, number)
     if result_of is None:

@@ -15,7 +15,14 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pipeline.core.scrub import scrub
 from pipeline.log import logger
 from pipeline.log import set_up as log_set_up
-from pipeline.streams.runtime import HoldOutlastedError, Runtime, Stop, StopRequestedError, now
+from pipeline.streams.runtime import (
+    FeedChangedError,
+    HoldOutlastedError,
+    Runtime,
+    Stop,
+    StopRequestedError,
+    now,
+)
 from pipeline.tables.leases import LeaseLostError
 from pipeline.tables.session import silence
 
@@ -172,6 +179,9 @@ def _error(one: Supervised) -> BaseException | None:
 def _failed(runtime: Runtime, one: Supervised, error: BaseException) -> None:
     """Restart with backoff, or give up where a restart would do the same again."""
     one.query, one.guarded = None, None
+    if isinstance(error, FeedChangedError):
+        logger(query=one.name).info("feed.changed")
+        return
     one.failures += 1
     if isinstance(error, StopRequestedError):
         one.ended = True

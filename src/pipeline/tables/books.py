@@ -119,6 +119,12 @@ def book(
     return len(differing)
 
 
+def table_ids(spark: SparkSession, where: Layout, feed: str) -> frozenset[str]:
+    """Ids of the source tables that the feed's books are of; none where it has not begun."""
+    rows = where.place(BOOKS).read(spark).where(F.col("feed") == feed)
+    return frozenset(row["table_id"] for row in rows.select("table_id").distinct().collect())
+
+
 def recorded(
     spark: SparkSession, where: Layout, feed: str, first: int = FIRST, last: int | None = None
 ) -> dict[int, int]:

@@ -13,6 +13,8 @@ from pipeline.tables.place import Place
 from pipeline.tables.refusal import TablesError
 from pipeline.tables.stored import Stored, stored
 
+CREATE_ATTEMPTS = 60
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
@@ -35,26 +37,30 @@ def layout(settings: Settings) -> Layout:
 
 def create_tables(spark: SparkSession, where: Layout) -> tuple[str, ...]:
     """Make what is missing; names of the tables that were made."""
-    made = []
-    for table in TABLES:
-        place = where.place(table)
-        if not place.exists(spark):
-            try:
-                spark.sql(create_statement(table, place))
-            except PySparkException:
-                if not _appears(spark, place):  # another job may be making it right now
-                    raise
-            else:
-                made.append(table.name)
-    return tuple(made)
+    return tuple(
+        table.name
+        for table in TABLES
+        if not where.place(table).exists(spark) and _create(spark, table, where.place(table))
+    )
 
 
-def _appears(spark: SparkSession, place: Place) -> bool:
-    """Whether the table is there soon; another job's first statement may take a while."""
-    for _ in range(120):
-        if place.exists(spark):
+def _create(spark: SparkSession, table: Table, place: Place) -> bool:
+    """Make a table; whether it was this process that made it.
+
+    Another job may be making it right now: what Delta says then depends on how far that one is,
+    so it is asked again for a while.
+    """
+    for pause in (*[0.5] * CREATE_ATTEMPTS, None):
+        try:
+            spark.sql(create_statement(table, place))
+        except PySparkException:
+            if pause is None:
+                raise
+            time.sleep(pause)
+            if place.exists(spark):
+                return False
+        else:
             return True
-        time.sleep(0.5)
     return False
 
 

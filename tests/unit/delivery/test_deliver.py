@@ -364,3 +364,14 @@ def test_order_within_an_entity_holds_whatever_the_destination_does(people, scri
         first_waiting = next((i for i, s in enumerate(states) if s != "accepted"), len(states))
         assert "accepted" not in states[first_waiting:]
     assert summary(rows)["unsent"] == len(people) - len(found)
+
+
+def test_what_the_source_will_not_keep_goes_to_the_queue_unsent():
+    """Near the end of the source's retention a held feed would lose what it has not read."""
+    destination = Destination(lambda _: OK)
+    drafts = [draft(0, "ann"), draft(1, "bob"), draft(2, "ann", kind="dead", stage="map")]
+    rows = messages(run(drafts, make_plan(overflow=True), destination))
+    assert {e: r["kind"] for e, r in rows.items()} == {"e0": "queued", "e1": "queued", "e2": "dead"}
+    assert destination.requests == []
+    assert rows["e0"]["payload"] is not None
+    assert (rows["e0"]["reason"], rows["e0"]["next_attempt_at"]) == ("overflow", None)
