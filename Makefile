@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle bundle-requirements
+.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle bundle-requirements chaos
 PY := .venv/bin/python
 ROWS ?= small
 # The share of lines and branches that tests reach; raise it, never lower it.
@@ -39,6 +39,9 @@ types: setup ## mypy alone
 format: setup ## format the code
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
+
+chaos: setup ## all faults at full size: 50 kills, outages, a broken network; takes about an hour
+	@PYTHONPATH=tests $(PY) -m chaos $(CHAOS)
 
 bench: setup ## how fast it is, beside its alternatives and against its targets (half an hour)
 	@$(PY) benchmarks/bench.py

@@ -25,6 +25,12 @@ DRAIN = (
 )  # fmt: skip
 
 
+TASKS = ("task_fails", "executor_dies")
+"""Once, in a task that has sent everything: Spark runs it again."""
+MARK = "CHAOS_MARK"
+"""Names a file: there is one failure, by whoever makes it."""
+
+
 def kill_session() -> None:
     """SIGKILL to all processes of this session; itself last."""
     own, session = os.getpid(), os.getsid(0)
@@ -55,7 +61,7 @@ class Count:
 def install(point: str, nth: int) -> None:
     """Wrap what *point* is about. Reaches into the jobs' modules by name: a test's privilege."""
     count = Count(nth)
-    if point in {"before_send", "after_send", "during_append"}:
+    if point in {"before_send", "after_send", "during_append", *TASKS}:
         _wrap_tasks(point, nth)
     elif point == "during_commit":
         _during_commit(nth)
@@ -143,5 +149,21 @@ def _run_in_task(
         yield from run(batches, plan, read)
     finally:
         transport.HttpTransport.post = original  # type: ignore[method-assign]
+    if point in TASKS:
+        _fail_task(point)
     if point == "during_append":
         count.passed()  # this task's rows are written, the commit is not made
+
+
+def _fail_task(point: str) -> None:
+    """Fail this task, or kill its executor, once."""
+    try:
+        Path(os.environ[MARK]).touch(exist_ok=False)
+    except FileExistsError:
+        return
+    if point == "executor_dies":
+        daemon = os.getppid()
+        java = int(Path(f"/proc/{daemon}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(java, signal.SIGKILL)
+        time.sleep(60)
+    raise RuntimeError("a task fails after it has sent")

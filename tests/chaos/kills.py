@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deltalake import DeltaTable
+
 from chaos.shop import KEY, POISON, Job, Shop, environment, make_shop, wish
 from chaos.verify import Verdict, log_tail, settled, states, verify
 from pipeline.sandbox.failure import Failure, Match
@@ -29,6 +31,8 @@ class Killed:
     """Job and point of each kill; `any_moment` where its point was not passed in time."""
     reconciled: bool
     """`pipeline reconcile` exits 0 in the end."""
+    upkeep: int = 0
+    """Compactions of the jobs' tables meanwhile."""
 
     @property
     def holds(self) -> bool:
@@ -53,7 +57,8 @@ def kill_all(
         points: list[str] = []
         shop.upstream.run()
         over = threading.Event()
-        operator = threading.Thread(target=_operate, args=(shop, over))
+        upkeep: list[str] = []
+        operator = threading.Thread(target=_operate, args=(shop, over, upkeep))
         operator.start()
         try:
             lanes = [
@@ -80,7 +85,10 @@ def kill_all(
                 if job.process is not None and job.process.poll() is None:
                     job.kill()
         return Killed(
-            verify(shop, len(points)), tuple(points), statuses == [0, 0] and reconciled(shop)
+            verify(shop, len(points)),
+            tuple(points),
+            statuses == [0, 0] and reconciled(shop),
+            len(upkeep),
         )
 
 
@@ -104,9 +112,14 @@ def _pass(
     job.start()
 
 
-def _operate(shop: Shop, over: threading.Event) -> None:
-    """Somebody who asks for retries of what waits, now and then."""
+def _operate(shop: Shop, over: threading.Event, upkeep: list[str]) -> None:
+    """Somebody who asks for retries of what waits, and compacts the jobs' tables under them."""
     while not over.wait(4):
+        for name in ("outcomes", "retry_queue", "leases"):
+            with suppress(Exception):  # not there yet, or overtaken: then it is not done
+                table = DeltaTable(str(shop.folder / "tables" / name))
+                if table.optimize.compact()["numFilesRemoved"]:
+                    upkeep.append(name)
         with suppress(Exception):  # the tables may not be there yet
             waiting = [i for i, one in states(shop).items() if one[2][-1][1] == "queued"]
             if waiting:

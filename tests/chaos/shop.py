@@ -109,14 +109,14 @@ class Job:
     conf: Path
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self, fault: str | None = None) -> None:
+    def start(self, fault: str | None = None, *options: str, **environ: str) -> None:
         """Start it in a session of its own, so that a kill reaches all its processes."""
-        more = {} if fault is None else {"CHAOS_FAULT": fault}
+        more = environ if fault is None else {"CHAOS_FAULT": fault, **environ}
         with (self.folder / f"{self.name}.log").open("ab") as log:
             log.write(f'{{"chaos": "start", "fault": "{fault}"}}\n'.encode())
             log.flush()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "chaos.job", self.name, "--conf", str(self.conf)],
+                [sys.executable, "-m", "chaos.job", self.name, "--conf", str(self.conf), *options],
                 env=environment(**more),
                 stdout=log,
                 stderr=log,

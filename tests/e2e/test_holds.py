@@ -60,7 +60,7 @@ def test_a_source_that_changes_holds_its_feed_alone(spark, shop, impatient):
 
     shutil.rmtree(shop.table("orders"))
     shop.insert("orders", ORDERS, [order(7)])
-    shop.insert("people", PEOPLE, [person(4)])
+    shop.insert("people", wider, [person(4) | {"city": "Bern"}])
     assert run_deliver(spark, impatient, available_now=True) == HELD
     assert held(spark, shop)["orders"][0] == "source_recreated"
     assert "p4" in {p["user_id"] for p in shop.sandbox.client.people()}

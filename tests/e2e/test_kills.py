@@ -1,0 +1,24 @@
+"""Real processes, killed with SIGKILL at steps of the way, and restarted under load."""
+
+import pytest
+
+from chaos.kills import kill_all
+from chaos.retries import retry
+
+DELIVER = ("before_send", "after_send", "during_append", "after_append", "before_checkpoint")
+DRAIN = ("during_take_in", "after_append", "command_recorded")
+
+
+@pytest.mark.timeout(1500)
+def test_eight_kills_lose_nothing_and_repeat_no_more_than_promised(tmp_path):
+    """A kill would lose messages, end one twice, break a person's order, or leave books open."""
+    found = kill_all(tmp_path, DELIVER, DRAIN)
+    assert len(found.points) == len(DELIVER) + len(DRAIN)
+    assert found.verdict.holds, found
+    assert found.reconciled, found
+
+
+def test_a_task_that_runs_twice_repeats_one_partition(tmp_path):
+    """Messages of a failed task would be lost, or recorded twice."""
+    found = retry(tmp_path, "task_fails")
+    assert found.holds, found
