@@ -38,7 +38,16 @@ class Calls(ABC, Generic[Given]):
         """Take a call; its fields are by the API's names."""
 
     def send(self, call: CallBase) -> Given:
-        """Any call as its model, such as `OrderCompleted(user_id=..., properties=...)`."""
+        """Any call as its model, such as `OrderCompleted(user_id=..., properties=...)`.
+
+        Raises:
+            TypeError: it is no model; `batch` takes calls in the API's own words.
+        """
+        if not isinstance(call, CallBase):
+            raise TypeError(
+                f"a call's model is expected, not {type(call).__name__}; batch([...]) takes calls"
+                " in the API's own words"
+            )
         return self._put(type(call), fields_of(call))
 
     def identify(

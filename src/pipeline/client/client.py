@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import SecretStr
 
-from pipeline.client.message import Message, fields_of, model_of, seal
+from pipeline.client.message import Message, seal, seal_all
 from pipeline.client.options import Options, options
 from pipeline.client.outbox import Outbox
 from pipeline.client.reserved import ReservedCalls
@@ -135,13 +135,7 @@ class CustomerIO(ReservedCalls[Coroutine[Any, Any, str]]):
 
     async def batch(self, calls: Iterable[CallBase | Mapping[str, Any]]) -> list[str]:
         """Several calls, as models or in the API's own words; all are taken, or none."""
-        limits = self._options.limits
-        messages = [
-            seal(type(call), fields_of(call), limits)
-            if isinstance(call, CallBase)
-            else seal(model_of(call, limits), call, limits)
-            for call in calls
-        ]
+        messages = seal_all(calls, self._options.limits)
         for message in messages:
             await self._take(message)
         return [message.id for message in messages]

@@ -1,8 +1,8 @@
 """Make a call a message: judged by its model, with an id and a time, as the bytes that are sent."""
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from pipeline.core.api.reserved import (
 from pipeline.core.api.vocabularies import EVENTS
 from pipeline.core.ids import ulid
 
+SHOWN: Final = 20
+"""Problems that an error prints; all are in `problems`."""
 NO_ENVELOPE: Final = b"{}"
 SHARED: Final = {"context", "integrations"}
 """What the API has once a request, so that it is no part of a call's own bytes."""
@@ -37,8 +39,10 @@ class CallRefusedError(ValueError):
         lines = [
             f"  {problem.field or 'the call'}: {problem.reason}"
             f" (found {problem.found}, expected {problem.expected}; {problem.page})"
-            for problem in problems
+            for problem in problems[:SHOWN]
         ]
+        if len(problems) > SHOWN:
+            lines.append(f"  and {len(problems) - SHOWN:,} more")
         super().__init__("\n".join(["the API would not take this call:", *lines]))
 
 
@@ -99,6 +103,37 @@ def model_of(call: Mapping[str, Any], limits: Limits) -> type[CallBase]:
         problems = check(call, limits)
         raise CallRefusedError(problems if isinstance(problems, tuple) else ())
     return model
+
+
+def seal_all(calls: Iterable[CallBase | Mapping[str, Any]], limits: Limits) -> list[Message]:
+    """Messages of calls as models or in the API's own words: of all of them, or of none.
+
+    Raises:
+        CallRefusedError: the API would not take some; each problem says which.
+        TypeError: one is neither a model nor a mapping.
+    """
+    messages: list[Message] = []
+    problems: list[Problem] = []
+    for place, call in enumerate(calls):
+        at = f"batch[{place}]"
+        try:
+            match call:
+                case CallBase():
+                    messages.append(seal(type(call), fields_of(call), limits))
+                case Mapping():
+                    messages.append(seal(model_of(call, limits), call, limits))
+                case _:
+                    raise TypeError(
+                        f"{at}: a call is a model or a mapping, not {type(call).__name__}"
+                    )
+        except CallRefusedError as refused:
+            problems += (
+                replace(problem, field=f"{at}.{problem.field}" if problem.field else at)
+                for problem in refused.problems
+            )
+    if problems:
+        raise CallRefusedError(tuple(problems))
+    return messages
 
 
 def documented(model: type[CallBase], fields: Mapping[str, Any]) -> type[CallBase]:

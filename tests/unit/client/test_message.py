@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.client.message import CallRefusedError, fields_of, model_of, seal
+from pipeline.client.message import CallRefusedError, fields_of, model_of, seal, seal_all
 from pipeline.core.api.calls import Alias, Batch, CallBase, Identify, Track
 from pipeline.core.api.catalogue import ENDPOINTS
 from pipeline.core.api.check import check
@@ -84,6 +84,24 @@ def test_an_unknown_type_is_refused():
         model_of({"type": "buy", "userId": "1"}, DEFAULT_LIMITS)
     with pytest.raises(CallRefusedError, match="type"):
         model_of({"userId": "1"}, DEFAULT_LIMITS)
+
+
+def test_a_batch_says_which_of_its_calls_are_refused():
+    """Somebody with a thousand calls would look for the bad one."""
+    good = {"type": "track", "userId": "1", "event": "e"}
+    bad = {"type": "track", "userId": "1"}
+    with pytest.raises(CallRefusedError) as refused:
+        seal_all([good, bad, good, {"userId": "1"}], DEFAULT_LIMITS)
+    assert [problem.field for problem in refused.value.problems] == [
+        "batch[1].event",
+        "batch[3].type",
+    ]
+    with pytest.raises(CallRefusedError, match="and 80 more") as many:
+        seal_all([bad] * 100, DEFAULT_LIMITS)
+    assert len(many.value.problems) == 100
+    assert len(seal_all([good, Identify(user_id="1")], DEFAULT_LIMITS)) == 2
+    with pytest.raises(TypeError, match=r"batch\[0\]: a call is a model or a mapping"):
+        seal_all([5], DEFAULT_LIMITS)
 
 
 @pytest.mark.parametrize(
