@@ -34,9 +34,13 @@ def tables_migrate(
     from pipeline.tables.layout import layout  # noqa: PLC0415  Spark is slow
     from pipeline.tables.migrate import migrate  # noqa: PLC0415
     from pipeline.tables.session import active_session  # noqa: PLC0415
+    from pipeline.tables.views import create_views  # noqa: PLC0415
 
     settings = load_settings(conf)
-    taken = migrate(active_session(), layout(settings), stopped=stopped)
+    spark, where = active_session(), layout(settings)
+    taken = migrate(spark, where, stopped=stopped)
+    if views := create_views(spark, where):
+        typer.echo(f"{len(views)} views made anew")
     for step in taken:
         typer.echo(f"{step.table}: {step.what}")
     typer.echo(f"{len(taken)} steps taken" if taken else "all tables are as they should be")

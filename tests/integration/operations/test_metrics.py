@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tables.layout import Layout
+from pipeline.tables.layout import Layout, create_tables
 from pipeline.tables.metrics import metrics
 from pipeline.tables.views import METRICS, create_views, make_session_views, statements
 
@@ -59,6 +59,17 @@ def test_the_queue_grows_and_shrinks_by_its_messages(views):
     }
 
 
+def test_what_waits_is_known_while_drain_is_down(views):
+    """Nobody has folded the queue here: what waits is told by the outcomes alone."""
+    rows = views.sql("SELECT feed, reason, waiting, oldest_seconds FROM metric_queue").collect()
+    assert {(r["feed"], r["reason"], r["waiting"]) for r in rows} == {
+        ("orders", "replay", 1),
+        ("people", "http_503", 1),
+    }
+    replayed = next(r for r in rows if r["reason"] == "replay")
+    assert replayed["oldest_seconds"] < 30 * 60  # since the replay, not since it died
+
+
 def test_people_events_and_deletions_are_told_apart(views):
     """A deletion is a track call, and no event that a person did."""
     found = total(
@@ -89,6 +100,18 @@ def test_in_a_schema_every_name_is_qualified():
     assert "`main`.`pipeline`.`metric_messages`" in made["metric_feeds"]
     assert METRICS.keys() <= made.keys()
     assert create_views(None, Layout(root="somewhere")) == ()
+
+
+def test_views_in_a_schema_are_there_for_dashboards(spark, tmp_path):
+    """On Databricks the dashboards read views by name, which a deploy's set-up makes anew."""
+    spark.sql(f"CREATE SCHEMA views_test LOCATION '{tmp_path}'")
+    try:
+        where = Layout(schema="views_test")
+        create_tables(spark, where)
+        assert set(create_views(spark, where)) == set(create_views(spark, where)) >= METRICS.keys()
+        assert spark.sql("SELECT * FROM views_test.metric_feeds").collect() == []
+    finally:
+        spark.sql("DROP SCHEMA views_test CASCADE")
 
 
 def test_each_metric_is_documented_in_its_own_words():
