@@ -13,8 +13,7 @@ FROM (SELECT message_id, max_by(feed, number) AS feed, max_by(reason, number) AS
             FROM (SELECT * FROM {outcomes} WHERE kind = 'queued'
                   UNION ALL
                   SELECT * FROM {outcomes}
-                  WHERE (kind = 'dead' OR number > 1)
-                    AND kind IN ('accepted', 'dead', 'skipped', 'cancelled')))
+                  WHERE kind IN ('accepted', 'dead', 'skipped', 'cancelled') AND number > 1))
       WHERE kind = 'queued' AND number > coalesce(ended, 0)
       GROUP BY message_id)
 GROUP BY feed, reason
