@@ -1,8 +1,8 @@
 """A game day: ten incidents, what fires, what cures it; at the end the books close.
 
-Seven happen for real, to `deliver`, `drain` and the sandbox. What takes weeks (a source's usual
-hours) is planted in the books, under a feed of its own; a table that cannot be written is an error
-where the alert would be appended. docs/game-day.md tells it.
+Six happen for real, to `deliver`, `drain` and the sandbox. What takes weeks (a source's usual
+hours) is planted in the books, under a feed of its own; drain does not run beside the test; a table
+that cannot be written is an error where the alert would be appended. docs/game-day.md tells it.
 """
 
 import os

@@ -1,5 +1,6 @@
 """How things stand, on one screen."""
 
+import contextlib
 import time
 from typing import Annotated
 
@@ -34,7 +35,7 @@ def status(
     elif not watch:
         Console().print(draw(found))
     else:
-        with Live(draw(found), screen=True) as live:
+        with contextlib.suppress(KeyboardInterrupt), Live(draw(found), screen=True) as live:
             while True:
                 time.sleep(every)
                 found = operation.status(spark, settings)
