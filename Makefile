@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle bundle-requirements chaos
+.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle bundle-requirements chaos notebooks docs
 PY := .venv/bin/python
 ROWS ?= small
 # The share of lines and branches that tests reach; raise it, never lower it.
@@ -45,6 +45,13 @@ chaos: setup ## all faults at full size: 50 kills, outages, a broken network; ta
 
 bench: setup ## how fast it is, beside its alternatives and against its targets (half an hour)
 	@$(PY) benchmarks/bench.py
+
+notebooks: setup ## run the demo notebooks from top to bottom; RUN="03 12" takes these alone
+	@$(PY) notebooks/run.py $(RUN)
+
+docs: setup ## the site, from docs/ and the notebooks that were run, in build/site
+	@$(PY) tools/pictures.py
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 bundle: setup ## validate, deploy, run and destroy the bundle against a stand-in, with the real CLI
 	@$(PY) tests/integration/workspace/bundle.py
