@@ -1,13 +1,13 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e lint types format bench clean bundle bundle-requirements chaos notebooks docs
+.PHONY: help setup demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos notebooks docs
 PY := .venv/bin/python
 ROWS ?= small
 # The share of lines and branches that tests reach; raise it, never lower it.
 COVERAGE := 88
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
 
 setup: ## install what is needed (uv, dependencies, Java 17, Delta's jars); the others do it too
 	@tools/setup
@@ -26,6 +26,9 @@ integration: setup ## tests with Spark, Delta and sockets
 
 e2e: setup ## both jobs against the sandbox
 	@$(PY) -m pytest -q tests/e2e
+
+e2e-lts: setup ## the day end to end on the Spark and Delta of the runtime that the bundle names
+	@tools/e2e-lts
 
 lint: setup ## ruff, mypy, import contracts
 	@.venv/bin/ruff check

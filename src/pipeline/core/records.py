@@ -117,9 +117,18 @@ OUTCOMES: Final = Table(
         "delta.enableChangeDataFeed": "true",
         "delta.appendOnly": "false",
         "delta.autoOptimize.optimizeWrite": "false",
+        "delta.autoOptimize.autoCompact": "false",
+        "delta.enableDeletionVectors": "false",
         "delta.dataSkippingStatsColumns": ("source_version,number,recorded_at,slice"),
     },
 )
+"""Partitioned by kind: of 12 slices of 20,000 messages with one in a thousand queued, the queued
+ones are in 210 KB of files, and in 15,971 KB without partitions (`benchmarks/layout.py`). Not
+clustered further: a slice's commit holds few source versions, so the statistics alone leave 4 of
+48 files for the ids of one version, and a shuffle between sending and writing would cost more.
+So no optimised writes, no compaction by an append (upkeep does it beside), and no deletion
+vectors: rows are changed only to erase, and what is erased must leave the files.
+"""
 
 RETRY_QUEUE: Final = Table(
     name="retry_queue",
@@ -140,9 +149,15 @@ RETRY_QUEUE: Final = Table(
     ),
     partitioned_by=("kind",),
     properties={
+        "delta.enableDeletionVectors": "true",
         "delta.dataSkippingStatsColumns": ("message_id,next_attempt_at,queued_version,position"),
     },
 )
+"""Deletion vectors: a tick that ends 100 of 100,000 waiting messages rewrites 39 MB of files
+without them, and next to nothing with them (`benchmarks/layout.py`). Upkeep purges them, so that
+what was erased leaves the files. Partitioned by kind, so that positions and marks, of which each
+barrier needs all, are not read together with payloads.
+"""
 
 BOOKS: Final = Table(
     name="books",
@@ -159,6 +174,9 @@ BOOKS: Final = Table(
         ("booked_at", "timestamp", "When it was read"),
     ),
 )
+"""Neither partitioned nor clustered: a short row a feed and version, read by feed
+and version, which the statistics tell; a partition would only make more, smaller files.
+"""
 
 COMMANDS: Final = Table(
     name="commands",
@@ -181,6 +199,9 @@ COMMANDS: Final = Table(
     ),
     properties={"delta.enableChangeDataFeed": "true"},
 )
+"""Neither partitioned nor clustered: a few rows a day, read from a position on; a partition
+would only make more, smaller files.
+"""
 
 LEASES: Final = Table(
     name="leases",
@@ -192,8 +213,14 @@ LEASES: Final = Table(
         ("holder", "string", "Host, process and start of who wrote the row"),
         ("recorded_at", "timestamp", "When; for people, nothing is decided by it"),
     ),
-    properties={"delta.enableChangeDataFeed": "true"},
+    properties={
+        "delta.enableChangeDataFeed": "true",
+        "delta.logRetentionDuration": "interval 3650 days",
+    },
 )
+"""Neither partitioned nor clustered: a few rows a start. A lease is judged from the change
+feed's order since the beginning, so the log is kept for ten years.
+"""
 
 HOLDS: Final = Table(
     name="holds",
@@ -215,6 +242,9 @@ HOLDS: Final = Table(
         ("recorded_at", "timestamp", "When this row was written"),
     ),
 )
+"""Neither partitioned nor clustered: a few rows a hold; a partition would only make more,
+smaller files.
+"""
 
 STREAM_PROGRESS: Final = Table(
     name="stream_progress",
@@ -229,6 +259,9 @@ STREAM_PROGRESS: Final = Table(
         ("recorded_at", "timestamp", "When"),
     ),
 )
+"""Neither partitioned nor clustered: a commit in half a minute, read by time, which the
+statistics tell; a partition would only make more, smaller files.
+"""
 
 ALERTS: Final = Table(
     name="alerts",
@@ -246,6 +279,9 @@ ALERTS: Final = Table(
         ("runbook", "string", "Section of docs/runbook.md that says what to do"),
     ),
 )
+"""Neither partitioned nor clustered: a few rows a day; a partition would only make more, smaller
+files.
+"""
 
 AUDIT_LOG: Final = Table(
     name="audit_log",
@@ -262,6 +298,9 @@ AUDIT_LOG: Final = Table(
         ("hash", "string", "Hash of this entry and the one before"),
     ),
 )
+"""Neither partitioned nor clustered: a few rows a day, read whole to verify the chains; a
+partition would only make more, smaller files.
+"""
 
 TABLES: Final = (
     OUTCOMES,

@@ -111,6 +111,8 @@ def _destination(settings: Settings) -> Iterator[Check]:
         secrets = load_keys(settings.keys)
     except KeysError as error:
         yield finding("keys", str(error), "pipeline key init, then pipeline key set")
+        host, port, seconds = _host(settings)
+        yield diagnose.network("the driver", f"{host}:{port}", _connect(host, port, seconds))
         return
     yield ok("keys", f"all three are there; the API key is {fingerprint(secrets.api_key)}")
     target = _target(settings, secrets)
@@ -145,12 +147,27 @@ def _from_tasks(spark: SparkSession, settings: Settings) -> Iterator[Check]:
     """Whether a Spark task reaches the host: only that compute can deliver in tasks."""
     if settings.delivery.site == "driver":
         return
+    host, port, seconds = _host(settings)
+    rows = spark.range(1).mapInArrow(_connecting(host, port, seconds), "why string")
+    reason = rows.collect()[0]["why"]
+    if reason is not None and _connect(host, port, seconds) is not None:
+        return  # not from the driver either: that is said, and is what to mend
+    yield diagnose.network("tasks", f"{host}:{port}", reason)
+
+
+def _host(settings: Settings) -> tuple[str, int, float]:
     parts = urlsplit(settings.destination.url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    seconds = settings.destination.connect_timeout.total_seconds()
-    rows = spark.range(1).mapInArrow(_connecting(str(parts.hostname), port, seconds), "why string")
-    reason = rows.collect()[0]["why"]
-    yield diagnose.network("tasks", f"{parts.hostname}:{port}", reason)
+    return str(parts.hostname), port, settings.destination.connect_timeout.total_seconds()
+
+
+def _connect(host: str, port: int, seconds: float) -> str | None:
+    """Why no connection can be made; None when one can."""
+    try:
+        socket.create_connection((host, port), seconds).close()
+    except OSError as error:
+        return type(error).__name__
+    return None
 
 
 def _connecting(
@@ -158,12 +175,8 @@ def _connecting(
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def connect(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:
-            try:
-                socket.create_connection((host, port), seconds).close()
-                reason = None
-            except OSError as error:
-                reason = type(error).__name__
-            yield pa.RecordBatch.from_pylist([{"why": reason}], pa.schema([("why", pa.string())]))
+            why = [{"why": _connect(host, port, seconds)}]
+            yield pa.RecordBatch.from_pylist(why, pa.schema([("why", pa.string())]))
 
     return connect
 

@@ -1,6 +1,7 @@
 """Run the queries of a job: restart what fails with backoff, alone; stop gracefully."""
 
 import contextlib
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -173,7 +174,18 @@ def _await_start(runtime: Runtime, one: Supervised) -> None:
 def _error(one: Supervised) -> BaseException | None:
     if one.guarded is not None and one.guarded.error is not None:
         return one.guarded.error
-    return one.query.exception() if one.query is not None else None
+    found = one.query.exception() if one.query is not None else None
+    return None if found is None else recognised(found)
+
+
+def recognised(error: BaseException) -> BaseException:
+    """One of our own errors, where Spark quotes it: over Spark Connect only its words arrive."""
+    text = str(error)
+    for kind in (HoldOutlastedError, LeaseLostError, StopRequestedError):
+        found = re.search(rf"\b{kind.__name__}(?:: (?P<words>.*))?$", text, re.MULTILINE)
+        if found is not None:
+            return kind(found["words"] or "")
+    return error
 
 
 def _failed(runtime: Runtime, one: Supervised, error: BaseException) -> None:

@@ -7,6 +7,8 @@ from uuid import uuid4
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.tables.session import EMPTY_AHEAD
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -55,6 +57,13 @@ class Place:
 
         Nothing where *first* is not there yet.
         """
+        if spark.conf.get(EMPTY_AHEAD, "false") != "true":  # a platform may refuse the setting
+            newest = self.version(spark)
+            if first > newest:
+                return self._changes(spark, newest, newest).limit(0)
+        return self._changes(spark, first, last)
+
+    def _changes(self, spark: SparkSession, first: int, last: int | None) -> DataFrame:
         reader = (
             spark.read.format("delta")
             .option("readChangeFeed", "true")

@@ -12,6 +12,7 @@ from pipeline.tables import leases, outcomes, retry_queue
 from pipeline.tables.layout import Layout, check_tables, create_tables
 from pipeline.tables.refusal import TablesError
 from pipeline.tables.rows import append_rows
+from pipeline.tables.session import EMPTY_AHEAD
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 KINDS = ("accepted", "queued", "dead", "skipped", "cancelled")
@@ -133,3 +134,14 @@ def test_an_older_epoch_can_neither_claim_nor_append(spark, where):
         leases.check(spark, where, first)
     leases.release(spark, where, second)
     assert not leases.acquire(spark, where, "drain", "four", answer_within=0).taken_over
+
+
+@pytest.mark.parametrize("allowed", ["true", "false"])
+def test_changes_after_the_newest_commit_are_none(spark, where, allowed):
+    """Serverless compute refuses the setting that makes them so, and each look would fail."""
+    place = where.place(OUTCOMES)
+    spark.conf.set(EMPTY_AHEAD, allowed)
+    try:
+        assert place.changes(spark, place.version(spark) + 1).collect() == []
+    finally:
+        spark.conf.set(EMPTY_AHEAD, "true")

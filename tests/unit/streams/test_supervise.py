@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.streams import supervise as module
 from pipeline.streams.runtime import HoldOutlastedError, Runtime, Stop, StopRequestedError
-from pipeline.streams.supervise import Guarded, Supervised, supervise
+from pipeline.streams.supervise import Guarded, Supervised, recognised, supervise
 from pipeline.tables.leases import LeaseLostError
 
 
@@ -145,3 +145,20 @@ def test_a_stopped_job_begins_no_further_micro_batch():
     stop.ask()
     with pytest.raises(StopRequestedError):
         Guarded(lambda *_: None, stop)(None, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Trace\npipeline.streams.runtime.HoldOutlastedError: f holds\n", HoldOutlastedError),
+        (
+            "...\npipeline.tables.leases.LeaseLostError: lease f was taken\n  at java",
+            LeaseLostError,
+        ),
+        ("...\npipeline.streams.runtime.StopRequestedError\n", StopRequestedError),
+        ("SparkException: HoldOutlastedErrors", RuntimeError),
+    ],
+)
+def test_our_own_errors_are_known_by_their_words(words, kind):
+    """Over Spark Connect a hold that outlasted would be restarted as a failure, and exit with 1."""
+    assert type(recognised(RuntimeError(words))) is kind
