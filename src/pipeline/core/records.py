@@ -149,14 +149,14 @@ RETRY_QUEUE: Final = Table(
     ),
     partitioned_by=("kind",),
     properties={
-        "delta.enableDeletionVectors": "true",
+        "delta.enableDeletionVectors": "false",
         "delta.dataSkippingStatsColumns": ("message_id,next_attempt_at,queued_version,position"),
     },
 )
-"""Deletion vectors: a tick that ends 100 of 100,000 waiting messages rewrites 39 MB of files
-without them, and next to nothing with them (`benchmarks/layout.py`). Upkeep purges them, so that
-what was erased leaves the files. Partitioned by kind, so that positions and marks, of which each
-barrier needs all, are not read together with payloads.
+"""No deletion vectors yet: a tick that ends 100 of 100,000 waiting messages rewrites 39 MB of files
+without them, and next to nothing with them (`benchmarks/layout.py`); but what was erased would stay
+in the files until upkeep purges them. Partitioned by kind, so that positions and marks, of which
+each barrier needs all, are not read together with payloads.
 """
 
 BOOKS: Final = Table(
