@@ -1,8 +1,9 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos notebooks docs
+.PHONY: help setup demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos notebooks docs fuzz sbom audit
 PY := .venv/bin/python
 ROWS ?= small
+UVX := $(or $(shell command -v uvx),.cache/uv/bin/uvx)
 # The share of lines and branches that tests reach; raise it, never lower it.
 COVERAGE := 88
 
@@ -55,6 +56,17 @@ notebooks: setup ## run the demo notebooks from top to bottom; RUN="03 12" takes
 docs: setup ## the site, from docs/ and the notebooks that were run, in build/site
 	@$(PY) tools/pictures.py
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+
+fuzz: setup ## a hundred thousand made-up inputs: feeds, settings, answers, rows
+	@FUZZ=100000 $(PY) -m pytest -q -o timeout=0 tests/unit/test_fuzz.py
+
+sbom: setup ## what it is made of, as CycloneDX: build/sbom.json, from the lock
+	@mkdir -p build
+	@$(UVX) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock --of JSON -o build/sbom.json
+	@echo build/sbom.json
+
+audit: setup ## known vulnerabilities of what is locked; asks a public database
+	@$(UVX) pip-audit==2.10.1 --disable-pip --require-hashes -r requirements.lock
 
 bundle: setup ## validate, deploy, run and destroy the bundle against a stand-in, with the real CLI
 	@$(PY) tests/integration/workspace/bundle.py

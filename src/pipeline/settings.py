@@ -321,8 +321,10 @@ def load_settings(path: Path) -> Settings:
         content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SettingsError(f"{path}: there is no such settings file") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path}: not readable as YAML: {error}") from error
+    except RecursionError:
+        raise SettingsError(f"{path}: is nested too deeply") from None
     if not isinstance(content, dict):
         raise SettingsError(
             f"{path}: expected a mapping of settings, found {type(content).__name__}"

@@ -13,8 +13,23 @@ from pipeline.core.feed_model import OPERATIONS, Feed, FeedError, Operation
 __all__ = ["OPERATIONS", "Feed", "FeedError", "Operation", "parse_feed"]
 
 
+MAX_CHARACTERS = 1_000_000
+"""A feed file is pages long, not volumes."""
+
+
 class _UniqueKeys(yaml.SafeLoader):
-    """A key given twice is an error: YAML itself lets the last one win in silence."""
+    """A key given twice is an error: YAML itself lets the last one win in silence.
+
+    So is an alias: a few lines of them unfold to gigabytes.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As the parent, but refuses an alias."""
+        if self.check_event(yaml.events.AliasEvent):
+            event: yaml.Event = self.get_event()  # type: ignore[no-untyped-call]
+            line = event.start_mark.line + 1 if event.start_mark is not None else "?"
+            raise ValueError(f"line {line}: an alias (*) is not read here, write it out")
+        return super().compose_node(parent, index)
 
     def construct_mapping(
         self,
@@ -52,8 +67,12 @@ def parse_feed(text: str, *, file: str) -> Feed:
 
 
 def _read(text: str, file: str) -> dict[str, Any]:
+    if len(text) > MAX_CHARACTERS:
+        raise FeedError(f"{file}: has {len(text):,} characters, at most {MAX_CHARACTERS:,}")
     try:
         values = yaml.load(text, _UniqueKeys)  # noqa: S506  a SafeLoader
+    except RecursionError:
+        raise FeedError(f"{file}: is nested too deeply") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise FeedError(f"{file}: line {line}: {error.problem}") from error

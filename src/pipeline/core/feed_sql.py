@@ -48,6 +48,8 @@ def parse_expression(text: str) -> exp.Expr:
         statements = sqlglot.parse(f"SELECT {text}\n", read=DIALECT)
     except SqlglotError as error:
         raise ValueError(f"does not parse as SQL: {_first_line(error)}") from error
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     select = statements[0] if len(statements) == 1 else None
     if not isinstance(select, exp.Select) or len(select.expressions) != 1:
         raise ValueError("must be exactly one SQL expression")
