@@ -50,6 +50,9 @@ REFERENCE: Final = (
 )
 NOT_RUN: Final = "!!! note\n    Shown without outputs: `make notebooks` makes them.\n\n"
 ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
+SPEED: Final = "pictures/speed.svg"
+"""Drawn by the benchmark, which takes half an hour: a site can be built before it."""
+PICTURE: Final = re.compile(rf"!\[[^\]]*\]\({re.escape(SPEED)}\)")
 LINK: Final = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -69,6 +72,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Links to files outside docs/ become their names; one that leads nowhere stops the build."""
+    if page.file.src_uri == "speed.md" and not (ROOT / "docs" / SPEED).exists():
+        markdown = PICTURE.sub("The picture is made by `make bench`.", markdown)
     return LINK.sub(lambda found: outside(found, page.file.src_uri), markdown)
 
 
