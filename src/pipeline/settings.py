@@ -325,6 +325,8 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"{path}: not readable as YAML: {error}") from error
     except RecursionError:
         raise SettingsError(f"{path}: is nested too deeply") from None
+    if isinstance(content, dict) and not all(isinstance(name, str) for name in content):
+        raise SettingsError(f"{path}: expected names of settings, found one that is no text")
     if not isinstance(content, dict):
         raise SettingsError(
             f"{path}: expected a mapping of settings, found {type(content).__name__}"

@@ -119,7 +119,7 @@ def test_any_drafts_are_sealed_and_accounted_for(part) -> None:
                 "source_version": choose.choices((0, 1, 2**47), k=count),
                 "committed_at": pa.array([NOW] * count, pa.timestamp("us", tz="UTC")),
                 "call_number": pa.array([0] * count, pa.int32()),
-                "entity": [v or None for v in values],
+                "entity": pa.array([v or None for v in values], pa.string()),
                 "call_type": ["track"] * count,
                 "event": values,
                 "body": [
