@@ -29,7 +29,12 @@ def troubles(found: Status) -> list[str]:
         if one.waiting and (one.oldest_seconds or 0) > OLD_SECONDS:
             oldest = age_text(one.oldest_seconds)
             said.append(f"{one.feed}: {one.waiting:,} messages wait, the oldest since {oldest}")
-    said += [f"{hold['feed'] or hold['job']}: holds for {hold['reason']}" for hold in found.holds]
+    told = {(alert["alert"], alert["feed"]) for alert in found.alerts}
+    said += [
+        f"{hold['feed'] or hold['job']}: holds for {hold['reason']}"
+        for hold in found.holds
+        if (f"hold.{hold['reason']}", hold["feed"]) not in told
+    ]
     said += [f"{c['feed']}: circuit {c['state']} ({c['job']})" for c in _open(found)]
     return said
 
