@@ -73,6 +73,8 @@ def write_settings(folder: Path, base_url: str) -> Path:
             "slice_deadline": SLICE_DEADLINE,
             "clock_tolerance": "PT0.5S",
             "quick": {"attempts": 1},
+            # All refused calls are one person's, so of one slice: no wrong mapping here.
+            "holds": {"dead_count": 100_000},
             "breaker": {"probe_initial": "PT0.2S", "probe_max": "PT1S", "failures": 50},
         },
         "retry": {"wait_initial": "PT0.5S", "wait_max": "PT2S", "wait_min": "PT0.2S"},
