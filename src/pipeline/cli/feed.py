@@ -1,5 +1,7 @@
 """For those who write source tables: propose a feed, check it, preview it, compare it."""
 
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -134,3 +136,65 @@ def preview(
         print_preview(Console(), found)
         if html is not None:
             Console().print(f"Written: {html}", soft_wrap=True)
+
+
+@app.command()
+def init(
+    table: Annotated[
+        str, typer.Option(help="The table: a name, a path, or a path below sources.root.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write this file, which must not be there yet.")
+    ] = None,
+    conf: Conf = LOCAL,
+) -> None:
+    """Propose a feed for a table, with a comment at each guess."""
+    from pipeline.operations.propose import propose_for  # noqa: PLC0415  Spark is slow to import
+    from pipeline.tables.session import active_session  # noqa: PLC0415
+
+    if out is not None and out.exists():
+        raise FeedError(f"{out}: is there already; choose another name, or move it away")
+    found = propose_for(active_session(), load_settings(conf), table)
+    if out is None:
+        sys.stdout.write(found.text)
+    else:
+        out.write_text(found.text, encoding="utf-8")
+        typer.echo(f"Written: {out}. Read it, then: pipeline feed check {out}", err=True)
+    for sql in found.to_do:
+        typer.echo(f"The table has no change data feed yet; run: {sql}", err=True)
+
+
+@app.command()
+def diff(
+    feed: FEED,
+    against: Annotated[Path, typer.Option(help="The feed's file as it was.")],
+    versions: Annotated[int, typer.Option(min=1, help="Over the newest so many commits.")] = 10,
+    from_version: FROM = None,
+    to_version: TO = None,
+    where: WHERE = None,
+    sample: SAMPLE = SAMPLED,
+    show: Annotated[int, typer.Option(min=0, help="Show so many differing messages.")] = 5,
+    as_json: AsJson = False,  # noqa: FBT002
+    conf: Conf = LOCAL,
+) -> None:
+    """What a changed feed would send differently; exit status 1 when anything."""
+    from pipeline.cli.feed_text import print_comparison  # noqa: PLC0415
+    from pipeline.cli.messages import print_json  # noqa: PLC0415
+    from pipeline.operations import compare as operation  # noqa: PLC0415  Spark is slow
+    from pipeline.operations.selection import Choice  # noqa: PLC0415
+    from pipeline.tables.session import active_session  # noqa: PLC0415
+
+    settings = load_settings(conf)
+    now, before = one_feed(settings, feed), one_feed(settings, str(against))
+    spark = active_session()
+    if from_version is None and to_version is None:
+        choice = operation.last_versions(spark, settings, now, versions)
+    else:
+        choice = Choice(first=from_version, last=to_version)
+    choice = replace(choice, where=where, sample=sample or None)
+    found = operation.compare(spark, settings, before, now, choice, show=show)
+    if as_json:
+        print_json({**asdict(found), "differs": found.differs})
+    else:
+        print_comparison(Console(), found)
+    raise typer.Exit(1 if found.differs or found.renamed else 0)

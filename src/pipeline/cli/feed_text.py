@@ -90,3 +90,35 @@ def _print_shown(console: Console, one: Any) -> None:
 def _json(value: Any) -> Syntax:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return Syntax(text, "json", word_wrap=True, background_color="default", theme="ansi_light")
+
+
+_HOW: Final = {
+    "other_end": "end otherwise",
+    "only_before": "only before",
+    "only_now": "only now",
+    "differs": "other content",
+    "same": "the same",
+}
+
+
+def print_comparison(console: Console, found: Any) -> None:
+    """How many messages differ, in which fields, and some of them."""
+    console.print(escape(f"Feed {found.feed}, {found.chosen}. Nothing is sent."), soft_wrap=True)
+    counts = ", ".join(f"{found.counts.get(how, 0):,} {says}" for how, says in _HOW.items())
+    console.print(f"Messages: {counts}.", soft_wrap=True)
+    if found.renamed is not None:
+        console.print(
+            f"[red]The feed was named {escape(found.renamed)}:[/] a feed's name is part of its "
+            "message ids and of its checkpoint, so it would start over and send all again.",
+            soft_wrap=True,
+        )
+    for field, count in found.fields.items():
+        console.print(escape(f"  {field}: differs in {count:,} calls"), soft_wrap=True)
+    for one in found.differences:
+        head = f"{_HOW[one.how]}: {one.key} {', '.join(one.fields)}".rstrip()
+        pair = Table(title=escape(head), title_justify="left", expand=True, show_edge=False)
+        for name, end in (("before", one.before), ("now", one.now)):
+            said = "no message" if end is None else f"{end.kind} {end.why}".rstrip()
+            pair.add_column(f"{name}: {escape(said)}", ratio=1)
+        pair.add_row(*(_json(None if e is None else e.call) for e in (one.before, one.now)))
+        console.print(pair)

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from pipeline.core.feed import FeedError, parse_feed
+from pipeline.operations.compare import compare, last_versions
 from pipeline.operations.contract import contract
 from pipeline.operations.preview import as_json, preview
 from pipeline.operations.preview_html import page
+from pipeline.operations.propose import propose_for
 from pipeline.operations.selection import Choice
 from pipeline.settings import Settings
 
@@ -136,3 +138,25 @@ def test_a_sample_is_scaled_and_a_wrong_choice_refused(spark, settings):
         preview(spark, settings, feed_of(), Choice(first=7), show=0)
     with pytest.raises(FeedError, match="--where totl"):
         preview(spark, settings, feed_of(), Choice(where="totl > 1"), show=0)
+
+
+def test_a_changed_feed_is_compared_message_by_message(spark, settings):
+    """Somebody who changes a feed must see what changes, and nothing that stays."""
+    now = feed_of(FEED.replace("total: total", "total: total * 2").replace(">= 0", ">= 2"))
+    found = compare(spark, settings, feed_of(), now, Choice(first=1, last=1), show=9)
+    assert found.counts == {"same": 3, "other_end": 1, "differs": 4}
+    assert found.fields == {"properties.total": 4}
+    first = found.differences[0]
+    assert first.how == "other_end"
+    assert (first.before.kind, first.now.why) == ("sent", "filtered")
+    same = compare(spark, settings, feed_of(), feed_of(), Choice(first=1, last=1), show=9)
+    assert not same.differs
+    assert last_versions(spark, settings, feed_of(), 2) == Choice(first=1, last=2)
+
+
+def test_a_proposal_for_a_table_fits_it(spark, settings):
+    """A proposed feed that its own check refuses would be a poor start."""
+    found = propose_for(spark, settings, "orders")
+    assert found.to_do == ()
+    checked = contract(spark, settings, feed_of(found.text), Choice(first=2))
+    assert [one for one in checked.findings if one.check == "feed"] == []
