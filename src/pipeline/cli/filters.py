@@ -47,7 +47,7 @@ def chosen(
         return Filter(
             feed=feed,
             reason=reason,
-            entity_hash=_entity_hash(settings, entity, hash_),
+            entity_hash=_hash(settings, entity, hash_),
             older_than=parse_age(older_than) if older_than else None,
             newer_than=parse_age(newer_than) if newer_than else None,
             message_ids=tuple(message_ids or ()),
@@ -56,7 +56,15 @@ def chosen(
         raise typer.BadParameter(str(error)) from error
 
 
-def _entity_hash(settings: Settings, entity: str | None, hash_: str | None) -> bytes | None:
+def entity_hash_of(settings: Settings, entity: str | None, hash_: str | None) -> bytes | None:
+    """The keyed hash of whom the options name, if they name anybody."""
+    try:
+        return _hash(settings, entity, hash_)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _hash(settings: Settings, entity: str | None, hash_: str | None) -> bytes | None:
     if hash_ is not None:
         found = bytes.fromhex(hash_)
         if len(found) != ENTITY_HASH_BYTES:

@@ -1,7 +1,6 @@
 """Ask for something to be done with messages, and see what became of it."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,9 +44,10 @@ def ask(
     messages: Sequence[tuple[str, str]],
     *,
     argument: dict[str, Any] | None = None,
+    rebuilt: Mapping[str, commands.Rebuilt] | None = None,
 ) -> str:
     """Append a wish for each message (id and feed), in one commit; the request's id."""
-    request = uuid4().hex[:12]
+    request = str((argument or {}).get("request") or uuid4().hex[:12])
     where = layout(settings)
     commands.wish_for(
         spark,
@@ -55,7 +55,8 @@ def ask(
         verb,
         messages,
         requested_by=who(spark),
-        argument=json.dumps({"request": request, **(argument or {})}),
+        argument={"request": request, **(argument or {})},
+        rebuilt=rebuilt,
     )
     feeds = sorted({feed for _, feed in messages})
     detail = {"request": request, "messages": len(messages), "feeds": feeds}

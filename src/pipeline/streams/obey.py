@@ -1,12 +1,14 @@
 """Carry out commands about messages: each takes effect as a row in `outcomes`.
 
 Judged by the message's newest outcome, so that repeating a command after a crash does nothing:
-retry only what is queued, discard that and what is dead, replay only what is dead.
+retry only what is queued, discard that and what is dead, replay only what is dead. A replay is
+refused where it would let an old change overwrite a newer one, unless its wish says `stale`.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -43,10 +45,17 @@ def obey(
         commands.results(spark, where, refused)
         return
     newest = outcomes.newest(spark, where, [str(w.message_id) for w in about])
-    found = newest.select("message_id", "kind", "entity_hash").collect()
+    found = newest.select(
+        "message_id", "kind", "entity_hash", "stage", F.col("payload").isNotNull().alias("kept")
+    ).collect()
     kinds = {row["message_id"]: row["kind"] for row in found}
     hashes = {mark.entity_hash for mark in marks}
     erased = {row["message_id"] for row in found if bytes(row["entity_hash"] or b"") in hashes}
+    erased |= {str(w.message_id) for w in about if w.entity_hash in hashes}
+    replays = [w for w in about if w.verb == "replay"]
+    callless = {r["message_id"] for r in found if r["stage"] == "map" or not r["kept"]}
+    callless -= {str(w.message_id) for w in replays if w.payload is not None}
+    stale = _overtaken(spark, where, newest, replays)
     erased -= {mark.message_id for mark in marks}
     done: list[tuple[commands.Wish, str, str]] = refused
     granted: dict[str, commands.Wish] = {}
@@ -54,6 +63,10 @@ def obey(
         kind = kinds.get(str(one.message_id))
         if one.message_id in erased:
             done.append((one, "refused", "its person or object was erased"))
+        elif one.verb == "replay" and kind == "dead" and one.message_id in stale:
+            done.append((one, "refused", "a later change of its person or object was accepted"))
+        elif one.verb == "replay" and kind == "dead" and one.message_id in callless:
+            done.append((one, "refused", "its call was never made: pipeline replay --remap"))
         elif kind in FROM[one.verb]:
             granted[str(one.message_id)] = one
             kinds[str(one.message_id)] = TO[one.verb]
@@ -71,7 +84,38 @@ def obey(
         rows = _rows(spark, newest, granted, number)
         outcomes.append(where, rows, claim.held.app, number)
     commands.results(spark, where, done)
+    if any(one.payload is not None for one in replays):
+        commands.forget_calls(spark, where)
     logger(job="drain").info("commands.applied", applied=len(granted), asked=len(about))
+
+
+def _overtaken(
+    spark: SparkSession, where: Layout, newest: DataFrame, replays: Sequence[commands.Wish]
+) -> set[str]:
+    """Replays that would come after a later change; the entity may be one that a remap found."""
+    asked = {str(w.message_id): w.entity_hash for w in replays if not _words(w).get("stale")}
+    if not asked:
+        return set()
+    about = spark.createDataFrame(
+        list(asked.items()),
+        "message_id string, now_about binary",
+    )
+    messages = newest.join(F.broadcast(about), "message_id").select(
+        "message_id",
+        "feed",
+        F.coalesce("now_about", "entity_hash").alias("entity_hash"),
+        "source_version",
+    )
+    return outcomes.overtaken(spark, where, messages)
+
+
+def _words(wish: commands.Wish) -> Mapping[str, Any]:
+    """The further words of a wish; none where it has none that can be read."""
+    try:
+        words = json.loads(wish.argument or "{}")
+    except ValueError:
+        return {}
+    return words if isinstance(words, dict) else {}
 
 
 def _rows(
@@ -80,9 +124,24 @@ def _rows(
     """The rows that the wishes become. A replay starts its count of attempts anew."""
     now = datetime.now(UTC)
     wished = spark.createDataFrame(
-        [(m, w.verb, TO[w.verb], w.command_id) for m, w in granted.items()],
-        "message_id string, verb string, to string, by_command string",
+        [
+            (
+                message_id,
+                w.verb,
+                TO[w.verb],
+                w.command_id,
+                w.payload,
+                w.payload_key_id,
+                w.entity_hash,
+                _words(w).get("call_type"),
+                _words(w).get("event"),
+            )
+            for message_id, w in granted.items()
+        ],
+        "message_id string, verb string, to string, by_command string, new_payload binary, "
+        "new_key string, new_entity binary, new_type string, new_event string",
     )
+    remapped = F.col("new_payload").isNotNull()
     stays = F.col("to") == "queued"
     changed = {
         "kind": F.col("to"),
@@ -92,8 +151,13 @@ def _rows(
         "reason": F.col("verb"),
         "detail": F.lit(None),
         "next_attempt_at": F.when(stays, F.lit(now)),
-        "payload": F.when(stays, F.col("payload")),
-        "payload_key_id": F.when(stays, F.col("payload_key_id")),
+        "payload": F.when(stays, F.coalesce("new_payload", "payload")),
+        "payload_key_id": F.when(
+            stays, F.when(remapped, F.col("new_key")).otherwise(F.col("payload_key_id"))
+        ),
+        "entity_hash": F.coalesce("new_entity", "entity_hash"),
+        "call_type": F.coalesce("new_type", "call_type"),
+        "event": F.when(remapped, F.col("new_event")).otherwise(F.col("event")),
         "request_id": F.lit(None),
         "command_id": F.col("by_command"),
         "recorded_at": F.lit(now),

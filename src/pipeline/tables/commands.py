@@ -1,16 +1,31 @@
 """Wishes of operators, and what became of them. Appended; applied by the table's writer."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.records import COMMANDS
+from pipeline.log import logger
 from pipeline.tables.layout import Layout
 from pipeline.tables.rows import append_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A call that was made anew for a replay, encrypted for its message."""
+
+    payload: bytes
+    payload_key_id: str
+    entity_hash: bytes | None
+    call_type: str | None
+    event: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +120,15 @@ def wish_for(
     messages: Sequence[tuple[str, str]],
     *,
     requested_by: str,
-    argument: str | None = None,
+    argument: Mapping[str, Any] | None = None,
+    rebuilt: Mapping[str, Rebuilt] | None = None,
 ) -> None:
-    """Ask for the same for many messages, given by id and feed, in one commit."""
+    """Ask for the same for many messages, given by id and feed, in one commit.
+
+    *rebuilt* has the calls that are to be sent in place of those that were sealed before.
+    """
     now = datetime.now(UTC)
+    calls = rebuilt or {}
     append_rows(
         spark,
         where,
@@ -120,13 +140,60 @@ def wish_for(
                 "verb": verb,
                 "feed": feed,
                 "message_id": message_id,
-                "argument": argument,
+                "argument": _argument(argument, calls.get(message_id)),
+                **_call(calls.get(message_id)),
                 "requested_by": requested_by,
                 "recorded_at": now,
             }
             for message_id, feed in messages
         ],
     )
+
+
+def _argument(argument: Mapping[str, Any] | None, call: Rebuilt | None) -> str | None:
+    words = dict(argument or {})
+    if call is not None:
+        words |= {"call_type": call.call_type, "event": call.event}
+    return json.dumps(words) if words else None
+
+
+def _call(call: Rebuilt | None) -> dict[str, Any]:
+    if call is None:
+        return {}
+    return {
+        "payload": call.payload,
+        "payload_key_id": call.payload_key_id,
+        "entity_hash": call.entity_hash,
+    }
+
+
+def forget_calls(spark: SparkSession, where: Layout) -> None:
+    """Take the rebuilt calls out of wishes that were answered: they are in the queue by now.
+
+    Where another append wins, a later call of this does it.
+    """
+    answered = (
+        where.place(COMMANDS)
+        .read(spark)
+        .where((F.col("entry") == "wish") & (F.col("verb") == "replay"))
+        .where(F.col("payload").isNotNull())
+        .select("command_id")
+    )
+    done = where.place(COMMANDS).read(spark).where(F.col("entry") == "result")
+    ids = [row[0] for row in answered.join(done, "command_id", "semi").collect()]
+    if not ids:
+        return
+    which = ", ".join(f"'{one}'" for one in ids)
+    try:
+        where.place(COMMANDS).update(
+            spark,
+            f"entry = 'wish' AND command_id IN ({which})",
+            {"payload": "NULL", "payload_key_id": "NULL"},
+        )
+    except PySparkException as error:
+        if "CONCURRENT" not in str(error).upper():
+            raise
+        logger(job="drain").info("commands.scrub_put_off")
 
 
 def results(spark: SparkSession, where: Layout, done: Sequence[tuple[Wish, str, str]]) -> None:

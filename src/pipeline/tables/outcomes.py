@@ -129,6 +129,28 @@ def newest(spark: SparkSession, where: Layout, ids: Sequence[str]) -> DataFrame:
     )
 
 
+def overtaken(spark: SparkSession, where: Layout, messages: DataFrame) -> set[str]:
+    """Those of *messages* after which a later one of their entity and feed was accepted.
+
+    *messages* has message_id, feed, entity_hash and source_version. Sending such a message now
+    would let an old change overwrite a newer one.
+    """
+    known = messages.where(F.col("entity_hash").isNotNull())
+    first = known.agg(F.min("source_version").alias("first")).collect()[0]["first"]
+    if first is None:
+        return set()
+    accepted = (
+        where.place(OUTCOMES)
+        .read(spark, version(spark, where))
+        .where((F.col("kind") == "accepted") & (F.col("source_version") > first))
+        .select("feed", "entity_hash", F.col("source_version").alias("accepted_version"))
+    )
+    later = known.join(accepted, ["feed", "entity_hash"]).where(
+        F.col("accepted_version") > F.col("source_version")
+    )
+    return {row[0] for row in later.select("message_id").distinct().collect()}
+
+
 def append(where: Layout, rows: DataFrame, app: str, txn: int) -> None:
     """Append the rows of a slice, evaluated once, in one commit that an older epoch can't make."""
     where.place(OUTCOMES).append(rows, app=app, txn=txn)
