@@ -5,6 +5,8 @@ import pytest
 from chaos.kills import kill_all
 from chaos.retries import retry
 
+pytestmark = pytest.mark.kills
+
 DELIVER = ("before_send", "after_send", "during_append", "after_append", "before_checkpoint")
 DRAIN = ("during_take_in", "after_append", "command_recorded")
 
