@@ -66,6 +66,7 @@ def test_a_source_that_changes_holds_its_feed_alone(spark, shop, impatient):
     assert "p4" in {p["user_id"] for p in shop.sandbox.client.people()}
 
 
+@pytest.mark.long
 def test_a_corrected_feed_lifts_the_delete_guard_without_a_restart(spark, shop):
     """Who narrowed the guard on purpose would have to stop the job, too, or release by hand."""
     file = Path(shop.settings.sources.feeds) / "people.yml"

@@ -5,7 +5,7 @@ import pytest
 from chaos.kills import kill_all
 from chaos.retries import retry
 
-pytestmark = pytest.mark.kills
+pytestmark = pytest.mark.long
 
 DELIVER = ("before_send", "after_send", "during_append", "after_append", "before_checkpoint")
 DRAIN = ("during_take_in", "after_append", "command_recorded")
