@@ -14,7 +14,6 @@ from pipeline.tables.rows import append_rows
 from pipeline.watch import measure
 from pipeline.watch.look import Watch, firing
 
-NOW = datetime.now(UTC)
 FEED = """
 source: orders
 start: latest
@@ -25,7 +24,7 @@ insert: {type: track, event: Order Completed}
 
 
 def booked(version, minutes, changes=100, origin="commit"):
-    at = NOW - timedelta(minutes=minutes)
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
     return {
         "feed": "orders",
         "source_version": version,
@@ -39,7 +38,7 @@ def booked(version, minutes, changes=100, origin="commit"):
 
 
 def outcome(kind, minutes, version=3, age=5, **more):
-    at = NOW - timedelta(minutes=minutes)
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
     return {
         "kind": kind,
         "feed": "orders",
@@ -94,7 +93,7 @@ def settings(spark, tmp_path_factory):
         "feed": "orders",
         "entity_hash": b"e" * 16,
         "queued_version": 1,
-        "queued_at": NOW - timedelta(minutes=20),
+        "queued_at": datetime.now(UTC) - timedelta(minutes=20),
     }
     append_rows(
         spark,
@@ -105,13 +104,13 @@ def settings(spark, tmp_path_factory):
                 **queue,
                 "message_id": "a",
                 "position": 0,
-                "next_attempt_at": NOW + timedelta(hours=1),
+                "next_attempt_at": datetime.now(UTC) + timedelta(hours=1),
             },
             {
                 **queue,
                 "message_id": "b",
                 "position": 1,
-                "next_attempt_at": NOW - timedelta(hours=1),
+                "next_attempt_at": datetime.now(UTC) - timedelta(hours=1),
             },
         ],
     )
@@ -164,7 +163,7 @@ def test_a_look_writes_what_fires_and_a_restart_does_not_write_it_again(spark, s
         feed="orders",
         reason="http_401",
         detail="correct the key",
-        began_at=NOW - timedelta(minutes=3),
+        began_at=datetime.now(UTC) - timedelta(minutes=3),
     )
     holds.note(spark, where, hold, "began", 1)
     first = Watch(spark=spark, settings=settings, role="drain").look()
@@ -182,7 +181,9 @@ def test_a_look_writes_what_fires_and_a_restart_does_not_write_it_again(spark, s
 
 def test_deliver_looks_at_drain(spark, settings):
     """A drain that is stuck cannot say so itself."""
-    watch = Watch(spark=spark, settings=settings, role="deliver", began=NOW - timedelta(hours=1))
+    watch = Watch(
+        spark=spark, settings=settings, role="deliver", began=datetime.now(UTC) - timedelta(hours=1)
+    )
     (fired,) = watch.look()
     assert fired.name == "drain.stuck"
     row = {"query": "drain", "progress": "{}", "recorded_at": datetime.now(UTC)}
