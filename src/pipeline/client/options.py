@@ -35,29 +35,11 @@ class Options:
 
     def target(self, write_key: SecretStr) -> Target:
         """The destination, with its key."""
-        return Target(
-            url=self.destination.url,
-            write_key=write_key.get_secret_value(),
-            strict=self.destination.strict,
-            connect_timeout=self.destination.connect_timeout,
-            total_timeout=self.destination.total_timeout,
-            gzip=self.destination.gzip,
-        )
+        return Target.of(self.destination, write_key.get_secret_value())
 
     def pace(self, rate: float) -> Pace:
         """How a round is sent."""
-        quick, holds = self.delivery.quick, self.delivery.holds
-        return Pace(
-            rate=rate,
-            lanes=self.delivery.lanes,
-            batch_bytes=self.limits.batch_bytes,
-            quick_attempts=quick.attempts,
-            quick_initial=quick.wait_initial,
-            quick_max=quick.wait_max,
-            breaker_failures=self.delivery.breaker.failures,
-            dead_share=holds.dead_share,
-            dead_count=holds.dead_count,
-        )
+        return Pace.of(self.delivery, self.limits, rate)
 
     def deadline(self) -> float:
         """Seconds since the epoch after which a round that begins now sends nothing more."""

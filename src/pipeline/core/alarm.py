@@ -13,7 +13,6 @@ from pipeline.core.expected import Expected, expected, silence_after
 
 Severity = Literal["info", "warning", "critical"]
 RUNBOOK: Final = "docs/runbook.md"
-MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

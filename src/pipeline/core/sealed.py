@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 class Verdict(IntEnum):
@@ -114,6 +115,14 @@ class Sealed:
     def __len__(self) -> int:
         """Number of messages."""
         return len(self.ids)
+
+    def alone_at(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of the messages at *places* go to their own endpoint."""
+        if self.alone is not None:
+            return self.alone[places]
+        aliases = pc.equal(self.call_type.take(pa.array(places)), "alias").fill_null(False)
+        found: npt.NDArray[np.bool_] = aliases.to_numpy(zero_copy_only=False)
+        return found
 
 
 def whole(column: pa.ChunkedArray) -> pa.Array:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pybreaker
 
 from pipeline.core.sealed import Sealed, Verdict, offsets
@@ -120,7 +119,7 @@ def lanes(task: Task) -> list[npt.NDArray[np.int64]]:
     if len(todo) == 0:
         return []
     size = int(np.diff(offsets(sealed.bodies))[todo].sum())
-    alone = pc.sum(pc.equal(sealed.call_type, "alias")).as_py() or 0
+    alone = int(np.count_nonzero(sealed.alone_at(todo)))
     count = min(task.pace.lanes, size // task.pace.batch_bytes + alone + 1)
     lane = sealed.entities.lanes(count)[todo]
     return [todo[lane == number] for number in range(count) if np.any(lane == number)]

@@ -13,7 +13,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.core.batch import Batch, Lane, bisect, pack
 from pipeline.core.outcome import Accepted, Held, Mixed, Rejected, Retryable
@@ -77,16 +76,8 @@ def _cut(sealed: Sealed, places: Places, bodies: pa.LargeBinaryArray) -> Lane:
     return Lane(
         sizes=np.diff(offsets(bodies)),
         envelopes=sealed.envelope[places],
-        alone=_aliases(sealed, places) if sealed.alone is None else sealed.alone[places],
+        alone=sealed.alone_at(places),
     )
-
-
-def _aliases(sealed: Sealed, places: Places) -> npt.NDArray[np.bool_]:
-    kinds = sealed.call_type.take(pa.array(places))
-    alone: npt.NDArray[np.bool_] = (
-        pc.equal(kinds, "alias").fill_null(False).to_numpy(zero_copy_only=False)
-    )
-    return alone
 
 
 def _note(task: Task, request: Request, calls: int, logged: list[int], sent: Sent) -> None:

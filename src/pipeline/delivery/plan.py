@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
+from pipeline.core.api.limits import Limits
 from pipeline.core.cipher import Keyring
 from pipeline.core.retry import RetryPolicy
+from pipeline.settings import Delivery, Destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,18 @@ class Target:
     connect_timeout: timedelta
     total_timeout: timedelta
     gzip: bool = False
+
+    @classmethod
+    def of(cls, destination: Destination, write_key: str) -> Self:
+        """As the settings have it."""
+        return cls(
+            url=destination.url,
+            write_key=write_key,
+            strict=destination.strict,
+            connect_timeout=destination.connect_timeout,
+            total_timeout=destination.total_timeout,
+            gzip=destination.gzip,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +48,21 @@ class Pace:
     breaker_failures: int
     dead_share: float
     dead_count: int
+
+    @classmethod
+    def of(cls, delivery: Delivery, limits: Limits, rate: float) -> Self:
+        """As the settings have it, at *rate* requests a second."""
+        return cls(
+            rate=rate,
+            lanes=delivery.lanes,
+            batch_bytes=limits.batch_bytes,
+            quick_attempts=delivery.quick.attempts,
+            quick_initial=delivery.quick.wait_initial,
+            quick_max=delivery.quick.wait_max,
+            breaker_failures=delivery.breaker.failures,
+            dead_share=delivery.holds.dead_share,
+            dead_count=delivery.holds.dead_count,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pipeline.core.records import COMMANDS
 from pipeline.settings import Settings
 from pipeline.tables import commands
-from pipeline.tables.audit import audit
+from pipeline.tables.audit import audit, who
 from pipeline.tables.layout import Layout, layout
 
 
@@ -62,12 +62,6 @@ def ask(
     detail = {"request": request, "messages": len(messages), "feeds": feeds}
     audit(spark, settings, "cli", f"command.{verb}", detail)
     return request
-
-
-def who(spark: SparkSession) -> str:
-    """Who asks: the Databricks user, or the local account."""
-    row = spark.sql("SELECT current_user() AS who").first()
-    return str(row["who"]) if row is not None else "unknown"
 
 
 def asked(spark: SparkSession, where: Layout, limit: int) -> tuple[Asked, ...]:

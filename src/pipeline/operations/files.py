@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from pipeline.core.records import COMMANDS, LEASES, OUTCOMES, RETRY_QUEUE, TABLES, Table
 from pipeline.tables import retry_queue
 from pipeline.tables.layout import Layout
+from pipeline.tables.refusal import is_conflict
 from pipeline.tables.rewrite import rewrite
 
 CHECK: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
@@ -59,7 +60,7 @@ def _care(spark: SparkSession, where: Layout, table: Table, vacuum_after: timede
         try:
             rewrite(spark, where, table)
         except PySparkException as error:
-            if "CONCURRENT" not in str(error).upper():
+            if not is_conflict(error):
                 raise
             why_not = "somebody else rewrote it meanwhile"
     behind = unread(spark, where, table, datetime.now(UTC) - vacuum_after)

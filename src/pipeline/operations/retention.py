@@ -19,6 +19,7 @@ from pipeline.core.records import ALERTS, BOOKS, COMMANDS, OUTCOMES, STREAM_PROG
 from pipeline.settings import Retention
 from pipeline.tables import books
 from pipeline.tables.layout import Layout, literal
+from pipeline.tables.refusal import is_conflict
 
 ENDED: Final = ("accepted", "skipped", "cancelled")
 MAY_HOLD: Final = ("queued", "dead", "cancelled")
@@ -197,7 +198,7 @@ def _tried(act: Callable[[], object]) -> bool:
         try:
             act()
         except PySparkException as error:
-            if "CONCURRENT" not in str(error).upper():
+            if not is_conflict(error):
                 raise
         else:
             return True

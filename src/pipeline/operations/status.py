@@ -10,13 +10,13 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from pipeline.core.feed import Feed
-from pipeline.core.lease import LeaseRow, judge
-from pipeline.core.records import BOOKS, LEASES, OUTCOMES
+from pipeline.core.records import BOOKS, OUTCOMES
 from pipeline.settings import Settings
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import locate
 from pipeline.source.readable import current_version
-from pipeline.tables.layout import Layout, layout
+from pipeline.tables import leases
+from pipeline.tables.layout import layout
 from pipeline.tables.views import make_session_views
 
 _BOOKS: Final = """
@@ -97,7 +97,7 @@ def status(spark: SparkSession, settings: Settings) -> Status:
     """Read it all, once; nothing is written."""
     where = layout(settings)
     make_session_views(spark, where, with_metrics=True)
-    held = _leases(spark, where)
+    held = leases.holders(spark, where)
     names = {table.name: where.place(table).sql for table in (BOOKS, OUTCOMES)}
     booked = {row["feed"]: row for row in _rows(spark, _BOOKS.format(**names))}
     glance = {row["feed"]: row for row in _rows(spark, "SELECT * FROM metric_feeds")}
@@ -163,22 +163,6 @@ def _source_version(spark: SparkSession, settings: Settings, feed: Feed) -> int 
         return current_version(spark, table)
     except PySparkException:
         return None
-
-
-def _leases(spark: SparkSession, where: Layout) -> dict[str, str]:
-    """Who holds which lease."""
-    rows = (
-        where.place(LEASES)
-        .changes(spark, 0)
-        .select("name", "_commit_version", "entry", "epoch", "holder")
-        .collect()
-    )
-    by_name: dict[str, list[LeaseRow]] = {}
-    for row in rows:
-        one = LeaseRow(version=row[1], entry=row[2], epoch=row[3], holder=row[4])
-        by_name.setdefault(row[0], []).append(one)
-    held = {name: judge(entries).holder for name, entries in by_name.items()}
-    return {name: holder for name, holder in held.items() if holder is not None}
 
 
 def _rows(spark: SparkSession, sql: str) -> tuple[dict[str, Any], ...]:

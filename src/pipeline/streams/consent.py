@@ -57,26 +57,12 @@ def withdraw(spark: SparkSession, runtime: Runtime, claim: Claim, after: int) ->
     number = claim.next_number()
     changed: dict[str, Column] = {
         "kind": F.lit("skipped"),
-        "number": F.col("number") + 1,
         "stage": F.lit("command"),
         "reason": F.lit(WITHDRAWN),
-        **{name: F.lit(None) for name in ("detail", "next_attempt_at", "payload")},
-        "payload_key_id": F.lit(None),
-        "request_id": F.lit(None),
-        "recorded_at": F.lit(datetime.now(UTC)),
-        "job": F.lit("drain"),
-        "slice": F.lit(number),
+        **{name: F.lit(None) for name in ("next_attempt_at", "payload", "payload_key_id")},
     }
-    kept = (
-        found.where(F.col("message_id").isin(struck))
-        .select(
-            *(
-                changed.get(c.name, F.col(c.name)).cast(c.type).alias(c.name)
-                for c in OUTCOMES.columns
-            )
-        )
-        .toArrow()
-    )
+    skipped = found.where(F.col("message_id").isin(struck))
+    kept = outcomes.following(skipped, number, datetime.now(UTC), changed).toArrow()
     outcomes.append(where, frame(spark, OUTCOMES, kept), claim.held.app, number)
     logger(job="drain").info("consent.withdrawn", skipped=len(struck))
     return len(struck)

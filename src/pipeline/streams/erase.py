@@ -16,7 +16,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.erasure import ERASED, FEED, REQUESTED, STAGE, UNSUPPRESS, WAITING
-from pipeline.core.fold import MESSAGE_KINDS
 from pipeline.core.records import COMMANDS, OUTCOMES, RETRY_QUEUE
 from pipeline.log import logger
 from pipeline.streams.claim import Claim
@@ -24,6 +23,7 @@ from pipeline.streams.runtime import Runtime
 from pipeline.tables import commands, outcomes
 from pipeline.tables.audit import audit
 from pipeline.tables.layout import Layout, literal
+from pipeline.tables.refusal import is_conflict
 from pipeline.tables.retry_queue import Mark
 from pipeline.tables.rows import frame
 
@@ -136,21 +136,13 @@ def _bar(
     number, due = claim.next_number(), now + timedelta(seconds=runtime.longest_slice())
     changed: dict[str, Column] = {
         "kind": F.when(to_wait, "queued").otherwise("cancelled"),
-        "number": F.col("number") + 1,
         "stage": F.lit(STAGE),
         "reason": F.when(to_wait, WAITING).otherwise(ERASED),
-        "detail": F.lit(None),
         "next_attempt_at": F.when(to_wait, F.lit(due)),
         "payload": F.when(to_wait, F.col("payload")),
         "payload_key_id": F.when(to_wait, F.col("payload_key_id")),
-        "request_id": F.lit(None),
-        "recorded_at": F.lit(now),
-        "job": F.lit("drain"),
-        "slice": F.lit(number),
     }
-    rows = newest.where(to_wait | to_cancel).select(
-        *(changed.get(c.name, F.col(c.name)).cast(c.type).alias(c.name) for c in OUTCOMES.columns)
-    )
+    rows = outcomes.following(newest.where(to_wait | to_cancel), number, now, changed)
     kept = rows.toArrow()  # few, and a query that scans outcomes must end before the append begins
     if kept.num_rows == 0:
         return
@@ -203,7 +195,7 @@ def _scrub(spark: SparkSession, where: Layout, mark: Mark) -> dict[str, int] | N
         if wishes:
             where.place(COMMANDS).update(spark, kept, nothing)
     except PySparkException as error:
-        if "CONCURRENT" not in str(error).upper():
+        if not is_conflict(error):
             raise
         logger(job="drain").info("erase.scrub_put_off")  # another append won; the next tick tries
         return None
@@ -225,13 +217,7 @@ def _newest(spark: SparkSession, where: Layout, entities: set[bytes]) -> DataFra
         .select("message_id")
         .distinct()
     )
-    return (
-        rows.where(F.col("kind").isin(*MESSAGE_KINDS))
-        .join(F.broadcast(ids), "message_id", "semi")
-        .groupBy("message_id")
-        .agg(F.max_by(F.struct("*"), "number").alias("newest"))
-        .select("newest.*")
-    )
+    return outcomes.newest_of(rows.join(F.broadcast(ids), "message_id", "semi"))
 
 
 def _known(spark: SparkSession, where: Layout, ids: Sequence[str]) -> set[str]:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.core.records import OUTCOMES
 from pipeline.log import logger
 from pipeline.streams.claim import Claim
 from pipeline.tables import commands, outcomes
@@ -145,11 +144,9 @@ def _rows(
     stays = F.col("to") == "queued"
     changed = {
         "kind": F.col("to"),
-        "number": F.col("number") + 1,
         "attempts": F.when(F.col("verb") == "replay", 0).otherwise(F.col("attempts")),
         "stage": F.lit("command"),
         "reason": F.col("verb"),
-        "detail": F.lit(None),
         "next_attempt_at": F.when(stays, F.lit(now)),
         "payload": F.when(stays, F.coalesce("new_payload", "payload")),
         "payload_key_id": F.when(
@@ -158,12 +155,6 @@ def _rows(
         "entity_hash": F.coalesce("new_entity", "entity_hash"),
         "call_type": F.coalesce("new_type", "call_type"),
         "event": F.when(remapped, F.col("new_event")).otherwise(F.col("event")),
-        "request_id": F.lit(None),
         "command_id": F.col("by_command"),
-        "recorded_at": F.lit(now),
-        "job": F.lit("drain"),
-        "slice": F.lit(number),
     }
-    return newest.join(F.broadcast(wished), "message_id").select(
-        *(changed.get(c.name, F.col(c.name)).cast(c.type).alias(c.name) for c in OUTCOMES.columns)
-    )
+    return outcomes.following(newest.join(F.broadcast(wished), "message_id"), number, now, changed)

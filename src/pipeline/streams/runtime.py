@@ -80,15 +80,7 @@ class Runtime:
 
     def target(self) -> Target:
         """The destination, with its key."""
-        destination = self.settings.destination
-        return Target(
-            url=destination.url,
-            write_key=self.keys().api_key,
-            strict=destination.strict,
-            connect_timeout=destination.connect_timeout,
-            total_timeout=destination.total_timeout,
-            gzip=destination.gzip,
-        )
+        return Target.of(self.settings.destination, self.keys().api_key)
 
     def top_rate(self, job: str) -> float:
         """Requests a second that one stream of the job may send at most."""
@@ -120,17 +112,7 @@ class Runtime:
             job=job,
             slice=number,
             target=self.target(),
-            pace=Pace(
-                rate=rate / tasks,
-                lanes=delivery.lanes,
-                batch_bytes=self.settings.limits.batch_bytes,
-                quick_attempts=delivery.quick.attempts,
-                quick_initial=delivery.quick.wait_initial,
-                quick_max=delivery.quick.wait_max,
-                breaker_failures=delivery.breaker.failures,
-                dead_share=delivery.holds.dead_share,
-                dead_count=delivery.holds.dead_count,
-            ),
+            pace=Pace.of(delivery, self.settings.limits, rate / tasks),
             barrier=barrier,
             deadline=barrier.read_at + delivery.slice_deadline.total_seconds(),
             retry=self.settings.retry,

@@ -28,6 +28,7 @@ from pipeline.streams.runtime import Runtime
 from pipeline.tables import commands
 from pipeline.tables.audit import audit
 from pipeline.tables.layout import literal
+from pipeline.tables.refusal import is_conflict
 from pipeline.tables.rewrite import rewrite
 
 ENCRYPTED: Final[tuple[tuple[Table, str], ...]] = (
@@ -108,7 +109,7 @@ def _re_encrypt(spark: SparkSession, runtime: Runtime, table: Table, same: str) 
         try:
             place.merge(spark, fresh, clauses)
         except PySparkException as error:
-            if "CONCURRENT" not in str(error).upper():
+            if not is_conflict(error):
                 raise
         else:
             return rows

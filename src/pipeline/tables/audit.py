@@ -23,7 +23,7 @@ from pipeline.core.records import AUDIT_LOG
 from pipeline.log import logger
 from pipeline.settings import Settings
 from pipeline.tables.layout import layout
-from pipeline.tables.refusal import TablesError
+from pipeline.tables.refusal import TablesError, is_conflict
 from pipeline.tables.rows import frame
 
 ATTEMPTS: Final = 10
@@ -48,7 +48,7 @@ def audit(
             writer=writer,
             sequence=0 if last is None else last.sequence + 1,
             action=action,
-            who=_who(spark),
+            who=who(spark),
             origin=origin,
             detail=json.dumps(dict(detail), sort_keys=True, default=str),
             recorded_at=datetime.now(UTC),
@@ -59,7 +59,7 @@ def audit(
         try:
             place.append(frame(spark, AUDIT_LOG, rows), app=f"audit/{writer}", txn=entry.sequence)
         except PySparkException as error:
-            if "CONCURRENT" not in str(error).upper():
+            if not is_conflict(error):
                 raise
         if _last(spark, settings, writer) == Head(sequence=entry.sequence, hash=entry.hash):
             _anchor(settings, writer, entry)
@@ -118,7 +118,7 @@ def _anchor(settings: Settings, writer: str, entry: AuditEntry) -> None:
     beside.replace(folder / f"{writer}.json")
 
 
-def _who(spark: SparkSession) -> str:
+def who(spark: SparkSession) -> str:
     """The Databricks user, or the local account."""
     row = spark.sql("SELECT current_user()").first()
     return "unknown" if row is None else str(row[0])

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pipeline.core.records import COMMANDS
 from pipeline.log import logger
 from pipeline.tables.layout import Layout
+from pipeline.tables.refusal import is_conflict
 from pipeline.tables.rows import append_rows
 
 
@@ -191,7 +192,7 @@ def forget_calls(spark: SparkSession, where: Layout) -> None:
             {"payload": "NULL", "payload_key_id": "NULL"},
         )
     except PySparkException as error:
-        if "CONCURRENT" not in str(error).upper():
+        if not is_conflict(error):
             raise
         logger(job="drain").info("commands.scrub_put_off")
 

@@ -71,8 +71,17 @@ def state(
 
 def holders(spark: SparkSession, where: Layout) -> dict[str, str]:
     """Leases that were not released, and who holds them; one that crashed is among them."""
-    names = where.place(LEASES).read(spark).select("name").distinct().collect()
-    found = {row["name"]: state(spark, where, row["name"])[0].holder for row in names}
+    rows = (
+        where.place(LEASES)
+        .changes(spark, 1)
+        .select("name", "_commit_version", "entry", "epoch", "holder")
+        .collect()
+    )
+    by_name: dict[str, list[LeaseRow]] = {}
+    for row in rows:
+        one = LeaseRow(version=row[1], entry=row[2], epoch=row[3], holder=row[4])
+        by_name.setdefault(row[0], []).append(one)
+    found = {name: judge(entries).holder for name, entries in by_name.items()}
     return {name: holder for name, holder in found.items() if holder is not None}
 
 

@@ -4,8 +4,9 @@ Reads are by pinned version and end before the append begins: a query that scans
 it appends to it is no blind append to Delta, and could conflict after the sending.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
@@ -119,13 +120,38 @@ def known_ids(
 
 def newest(spark: SparkSession, where: Layout, ids: Sequence[str]) -> DataFrame:
     """The newest outcome of each of these messages, at one pinned version."""
+    rows = where.place(OUTCOMES).read(spark, version(spark, where))
+    return newest_of(rows.where(F.col("message_id").isin(*ids)))
+
+
+def newest_of(rows: DataFrame) -> DataFrame:
+    """The newest outcome of each message of which *rows* has outcomes."""
     return (
-        where.place(OUTCOMES)
-        .read(spark, version(spark, where))
-        .where(F.col("kind").isin(*MESSAGE_KINDS) & F.col("message_id").isin(*ids))
+        rows.where(F.col("kind").isin(*MESSAGE_KINDS))
         .groupBy("message_id")
         .agg(F.max_by(F.struct("*"), "number").alias("newest"))
         .select("newest.*")
+    )
+
+
+def following(
+    newest: DataFrame, number: int, at: datetime, changed: Mapping[str, Column]
+) -> DataFrame:
+    """What drain records next of these messages: *changed*, and all else as it was.
+
+    *number* is the append's, *at* when it is recorded.
+    """
+    columns = {
+        "number": F.col("number") + 1,
+        "detail": F.lit(None),
+        "request_id": F.lit(None),
+        "recorded_at": F.lit(at),
+        "job": F.lit("drain"),
+        "slice": F.lit(number),
+        **changed,
+    }
+    return newest.select(
+        *(columns.get(c.name, F.col(c.name)).cast(c.type).alias(c.name) for c in OUTCOMES.columns)
     )
 
 
