@@ -1,13 +1,17 @@
 """What the column checks let through the API's models take, and what they refuse these refuse."""
 
-import math
-import random
 import re
+from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from pipeline.core.api.check import check_line
 from pipeline.core.feed import FeedError
+from pipeline.source.draft import drafts
+from pipeline.source.net import METADATA, net
 
 ROWS = (
     "id string, anon string, event string, email string, n double, price float, age int, "
@@ -15,16 +19,40 @@ ROWS = (
     "lines array<struct<product_id: string, price: double, quantity: int>>, "
     "notes map<string, double>, label struct<a: string, b: struct<c: double>>"
 )
-TEXTS = ["a", "", "  ", "\u3000", "\u00a0x", None, "x" * 150, "\u00e9" * 76, "y" * 1001, 'q"\\\n']
-NUMBERS = [1.0, -0.5, 1e300, float("nan"), float("inf"), None]
-LINES = [
-    None,
-    [],
-    [None],
-    [("p", 1.5, 2), (None, None, None)],
-    [("", float("-inf"), 1)],
-    [("p" * 400, 1.0, 1)] * 3,
-]
+TEXTS = ["", "  ", "\u3000", "\u00a0x", None, "x" * 150, "\u00e9" * 76, "y" * 1001, 'q"\\\n']
+NUMBERS = [1e300, float("nan"), float("inf"), None]
+TIMES = [None, datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)]
+ROWS_AN_EXAMPLE = 40
+EXAMPLES = 2
+
+
+def often(plain: st.SearchStrategy, odd: st.SearchStrategy) -> st.SearchStrategy:
+    """Plain values, and odd ones among them: a row of nothing but odd ones is always refused."""
+    return st.integers(0, 3).flatmap(lambda chance: plain if chance else odd)
+
+
+texts = often(st.just("fine"), st.sampled_from(TEXTS) | st.text(max_size=5))
+numbers = often(st.just(2.5), st.sampled_from(NUMBERS) | st.floats(width=32))
+counts = st.none() | st.integers(-(2**31), 2**31 - 1)
+lines = st.none() | st.lists(st.none() | st.tuples(texts, numbers, counts), max_size=2)
+long_lines = st.just([("p" * 400, 1.0, 1)] * 3)
+rows = st.tuples(
+    texts,
+    texts,
+    texts,
+    texts,
+    numbers,
+    numbers,
+    counts,
+    st.sampled_from(TIMES),
+    st.none() | st.lists(st.none() | texts, max_size=2) | st.just(["z" * 600] * 2),
+    often(st.just([("p", 1.5, 2)]), lines | long_lines),
+    st.none()
+    | st.dictionaries(st.text(max_size=3), st.none() | numbers, max_size=2)
+    | st.just({"k" * 1200: None}),
+    st.none() | st.tuples(st.none() | texts, st.none() | st.tuples(st.none() | numbers)),
+)
+"""Of `ROWS`, in its order."""
 FEEDS = {
     "identify": "insert: {type: identify, anonymous_id: anon, traits: {email: email,"
     " createdAt: seen, n: n, age: age, tags: tags, notes: notes, label: label, lines: lines}}",
@@ -50,64 +78,58 @@ FEEDS = {
 SIZE_OF_CALL = ""
 
 
-def rows(count: int) -> list[tuple]:
-    """Rows of values that are often odd, always the same ones."""
-    chance = random.Random(20260101)
-
-    def text() -> str | None:
-        return chance.choice(TEXTS) if chance.random() < 0.3 else "fine"
-
-    def number() -> float | None:
-        return chance.choice(NUMBERS) if chance.random() < 0.2 else 2.5
-
-    return [
-        (
-            text(), text(), text(), text(), number(), number(), chance.choice([None, 1, 7]), None,
-            chance.choice([None, [], ["a", None], ["z" * 600] * 2]),
-            chance.choice(LINES) if chance.random() < 0.4 else [("p", 1.5, 2)],
-            chance.choice([None, {}, {"k": 1.0}, {"k": math.nan}, {"k" * 1200: None}]),
-            chance.choice([None, (None, None), ("a", (1.0,)), ("a", (math.inf,))]),
-        )
-        for _ in range(count)
-    ]  # fmt: skip
-
-
 def refused(body: str) -> bool:
     """Whether the models refuse a draft's body, but for its size as a whole."""
     problems = check_line(body[:-1].encode())
     return any(problem.field != SIZE_OF_CALL for problem in problems)
 
 
-@pytest.fixture
-def odd_rows(source):
+def agree(row) -> None:
+    """The draft and the models say the same of one call."""
+    # Spark writes NaN as text, which the models cannot tell from a text.
+    if row.reason == "not_finite":
+        assert "NaN" in row.body or "Infinity" in row.body
+        return
+    wrong = check_line(row.body[:-1].encode())
+    assert refused(row.body) == (row.kind == "dead"), (row.reason, row.detail, row.body, wrong)
+    if row.kind is None:
+        assert not re.findall(r'"NaN"|Infinity"', row.body)
+
+
+def judged(table, checked) -> Counter[str | None]:
+    """Hold a feed's checks against the models over made-up rows; how many were let through."""
+    columns = f"{ROWS}, {METADATA[0]} string, {METADATA[1]} long, {METADATA[2]} timestamp"
+    commit = ("insert", 1, datetime(2026, 1, 1, tzinfo=UTC))
+    seen: Counter[str | None] = Counter()
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(made=st.lists(rows, min_size=ROWS_AN_EXAMPLE, max_size=ROWS_AN_EXAMPLE))
+    def holds(made) -> None:
+        changes = table.spark.createDataFrame([(*row, *commit) for row in made], columns)
+        found = drafts(net(changes, checked.feed), checked, partitions=1).collect()
+        assert {row.kind for row in found} <= {None, "dead"}
+        seen.update(row.kind for row in found)
+        for row in found:
+            agree(row)
+
+    holds()
+    return seen
+
+
+def test_columns_and_models_agree(source) -> None:
+    """Over made-up rows and every type of call, one would refuse what the other takes."""
     table = source(ROWS)
-    table.append(*rows(400))
-    return table
-
-
-def test_columns_and_models_agree(odd_rows) -> None:
-    """Over rows that are often odd and every type of call, both refuse the same calls."""
-    changes = odd_rows.changes().cache()
     for name, text in FEEDS.items():
-        feed = odd_rows.feed_of(f"name: {name}\nrow_key: []\nentity: {{person: id}}\n{text}\n")
-        drafts = odd_rows.drafts(feed, changes=changes)
-        assert {row.kind for row in drafts} == {None, "dead"}, name
-        for row in drafts:
-            # Spark writes NaN as text, which the models cannot tell from a text.
-            if row.reason == "not_finite":
-                assert "NaN" in row.body or "Infinity" in row.body, name
-            else:
-                wrong = check_line(row.body[:-1].encode())
-                assert refused(row.body) == (row.kind == "dead"), (
-                    name,
-                    row.reason,
-                    row.detail,
-                    wrong,
-                )
-                if row.kind is None:
-                    assert not {'"NaN"', 'Infinity"'} & set(
-                        re.findall(r'"NaN"|Infinity"', row.body)
-                    )
+        feed = table.feed_of(f"name: {name}\nrow_key: []\nentity: {{person: id}}\n{text}\n")
+        seen = judged(table, table.check(feed))
+        assert seen[None], f"{name}: no row was let through"
+        assert seen["dead"], f"{name}: no row was refused"
 
 
 @pytest.mark.parametrize(
