@@ -55,7 +55,10 @@ def spool_flush(conf: Conf = LOCAL, folder: Folder = None) -> None:
     if result.spooled:
         typer.echo(f"  {where} keeps what is spooled: run this again when the cause is gone")
     if result.refused:
-        typer.echo(f"  {where} keeps what was refused, in *.refused: nothing sends it again")
+        typer.echo(
+            f"  {where} keeps what was refused (*.refused) and what failed too often (*.dead):"
+            " nothing sends it again"
+        )
     raise typer.Exit(0 if result.ok else 1)
 
 
@@ -95,6 +98,8 @@ def _as_object(file: "SpoolFile") -> dict[str, object]:
         "calls": file.calls,
         "written_at": file.written_at,
         "key_id": file.key_id,
+        "attempts": file.attempts,
+        "reason": file.reason,
     }
 
 
@@ -109,9 +114,12 @@ def _print(where: Path, found: "list[SpoolFile]") -> None:
     table.add_column("calls", justify="right")
     table.add_column("written at (UTC)")
     table.add_column("key")
+    table.add_column("failed by itself")
     for file in found:
         written = file.written_at[: len("2026-01-31T08:30")].replace("T", " ")
-        table.add_row(file.path.name, file.state, f"{file.calls:,}", written, file.key_id)
+        failed = f"{file.attempts} x {file.reason}" if file.attempts else ""
+        calls = f"{file.calls:,}"
+        table.add_row(file.path.name, file.state, calls, written, file.key_id, failed)
     console.print(table)
-    calls = sum(file.calls for file in found if file.state == "waiting")
-    console.print(f"{where}: {calls:,} calls wait", highlight=False)
+    waiting = sum(file.calls for file in found if file.state == "waiting")
+    console.print(f"{where}: {waiting:,} calls wait", highlight=False)

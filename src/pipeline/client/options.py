@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from pipeline.core.api.limits import DEFAULT_LIMITS, Limits
 from pipeline.core.rate import RatePolicy, spare
+from pipeline.core.retry import RetryPolicy
 from pipeline.delivery.plan import Pace, Target
 from pipeline.settings import Client, Delivery, Destination, Settings
 
@@ -20,6 +21,8 @@ class Options:
     limits: Limits = DEFAULT_LIMITS
     delivery: Delivery = field(default_factory=Delivery)
     rate: RatePolicy = field(default_factory=RatePolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    """When a call of the spool that fails by itself is tried again, and how often."""
     client: Client = field(default_factory=Client)
 
     @property
@@ -53,5 +56,6 @@ def options(settings: Settings) -> Options:
         limits=settings.limits,
         delivery=settings.delivery,
         rate=settings.rate,
+        retry=settings.retry,
         client=settings.client,
     )

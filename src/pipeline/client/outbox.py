@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 from statistics import median
 from typing import Final
@@ -15,8 +14,9 @@ import pybreaker
 from pipeline.client.message import Message
 from pipeline.client.options import Options
 from pipeline.client.result import Refusal, Result
-from pipeline.client.round import Round, arranged, sealed, send_round, told
-from pipeline.client.spool import Spool, SpoolFile
+from pipeline.client.round import DEADLINE, Round, arranged, sealed, send_round, told
+from pipeline.client.spool import Spool
+from pipeline.client.unspool import Unspool
 from pipeline.core.outcome import Held, Retryable
 from pipeline.core.rate import adapt
 from pipeline.delivery.attempt import Attempts
@@ -27,11 +27,11 @@ from pipeline.delivery.task import Task
 from pipeline.delivery.transport import Transport
 from pipeline.log import logger
 
+ANY_FAILURE: Final = "failing"
+"""Whatever is sent fails, though a probe does not."""
 KEPT: Final = 1000
 """Refusals of which more than the number is kept."""
 ROUND_BYTES: Final = 16_000_000
-DEADLINE: Final = "deadline"
-"""Not ill, only slow: what is left goes with the next round."""
 
 
 @dataclass(slots=True)
@@ -52,10 +52,13 @@ class Outbox:
     _refused: int = 0
     _requests: int = 0
     _refusals: list[Refusal] = field(default_factory=list)
+    _unspool: Unspool | None = None
 
     def __post_init__(self) -> None:
         """Begin well."""
         self._breaker = self._closed()
+        if self.spool is not None:
+            self._unspool = Unspool(self.spool, self.options.retry, self._send_spooled, self._well)
 
     @property
     def empty(self) -> bool:
@@ -80,7 +83,7 @@ class Outbox:
             waiting=len(self.waiting),
             spooled=self.spool.calls if self.spool is not None else 0,
             requests=self._requests,
-            ill=self.ill,
+            ill=self.ill or (self._unspool.trouble if self._unspool is not None else None),
             refusals=tuple(self._refusals),
         )
         if not peek:
@@ -95,31 +98,40 @@ class Outbox:
         if self.ill is not None and not await self._well():
             self._spill()
             return False
-        if self.spool is not None and (file := self.spool.oldest()) is not None:
-            return await self._send_file(self.spool, file)
+        if self._unspool is not None and not self._unspool.spool.empty:
+            return await self._step_of_spool(self._unspool)
         messages, roots = arranged(self._take())
         await self._send(messages, roots, self._put_back)
         if self.ill is not None:
             self._spill()
         return self.ill is None and not self.empty
 
-    async def _send_file(self, spool: Spool, file: SpoolFile) -> bool:
-        """Send the oldest file of the spool: one request, and it is gone when that is accepted."""
-        messages = spool.read(file)
-        if messages is None:
-            self._refuse_damaged(file)
-            return not self.empty
-        await self._send(messages, [""] * len(messages), partial(spool.settle, file))
-        if self.ill is not None:
+    async def _step_of_spool(self, unspool: Unspool) -> bool:
+        """Send a file of the spool; calls that wait here go behind what can't be sent of it."""
+        went = await unspool.step()
+        if went is None and self.waiting:
             self._spill()
-        return self.ill is None and not self.empty
+            went = await unspool.step()
+        refused, refusals = unspool.report()
+        self._refused += refused
+        self._refusals += refusals[: KEPT - len(self._refusals)]
+        if went is False:
+            if self.ill is None:
+                self._fall_ill(unspool.trouble or ANY_FAILURE, timedelta())
+            self._spill()
+        return bool(went) and not self.empty
+
+    async def _send_spooled(
+        self, messages: Sequence[Message], keep: Callable[[Sequence[Message]], None]
+    ) -> Round:
+        return await self._send(messages, [""] * len(messages), keep)
 
     async def _send(
         self,
         messages: Sequence[Message],
         roots: Sequence[str],
         keep: Callable[[Sequence[Message]], None],
-    ) -> None:
+    ) -> Round:
         """Send messages; what is left of them is kept, also where somebody cancels meanwhile."""
         top = self.options.top_rate
         rate = self._rate or top
@@ -145,6 +157,7 @@ class Outbox:
             policy = self.options.rate
             slow = median(row.sent.seconds for row in task.requests) > policy.slow_seconds
             self._rate = adapt(policy, rate, top, trouble=done.trouble or slow)
+        return done
 
     def _note(self, done: Round) -> None:
         self._accepted += done.accepted
@@ -228,15 +241,3 @@ class Outbox:
             self.spool.keep_refused(messages, self.options.limits.batch_bytes)
         except OSError as error:
             logger().error("client.spool_failed", refused=len(messages), error=error.strerror)
-
-    def _refuse_damaged(self, file: SpoolFile) -> None:
-        self._refused += file.calls
-        self._refusals.append(
-            Refusal(
-                message_id=file.path.stem,
-                call_type="spool",
-                event=None,
-                reason="damaged",
-                detail=f"{file.calls} calls; the file was changed and is set aside",
-            )
-        )

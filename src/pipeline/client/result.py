@@ -85,6 +85,8 @@ def explained(reason: str) -> str:
             return f"refuses the key ({reason}): is it the write key of this source and region?"
         case "connect":
             return "can't be reached (connect): is the address right, and is there a way to it?"
+        case "failing":
+            return "answers a probe, and fails whatever is sent"
         case "circuit_open":
             return "fails again and again (circuit_open)"
         case _:

@@ -20,6 +20,8 @@ from pipeline.delivery.lane import send_lane
 from pipeline.delivery.task import Task
 
 HASH_BYTES: Final = 16
+DEADLINE: Final = "deadline"
+"""Not ill, only slow: what is left goes with the next round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

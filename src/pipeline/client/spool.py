@@ -3,6 +3,7 @@
 A file holds the messages of one request.
 A file is removed when its request was accepted, so that a process that is killed between the two
 repeats at most that one request, with the same message ids. One process at a time has the folder.
+A file that fails although the destination is well says so in its first line: how often, and why.
 """
 
 import fcntl
@@ -24,7 +25,9 @@ from pipeline.core.cipher import NONCE_BYTES, Keyring, TamperedError, decrypt, e
 WAITING: Final = ".spool"
 REFUSED: Final = ".refused"
 DAMAGED: Final = ".damaged"
-SUFFIXES: Final = (WAITING, REFUSED, DAMAGED)
+DEAD: Final = ".dead"
+"""Calls that failed by themselves too often. Renamed to `.spool` they are tried again."""
+SUFFIXES: Final = (WAITING, REFUSED, DAMAGED, DEAD)
 PART: Final = ".part"
 """A file that is being written; what a killed process left of one counts for nothing."""
 LOCK: Final = "lock"
@@ -43,10 +46,14 @@ class SpoolFile:
     calls: int
     key_id: str
     written_at: str
+    attempts: int = 0
+    """How often it failed while the destination took others."""
+    reason: str | None = None
+    """Why, the last time."""
 
     @property
     def state(self) -> str:
-        """waiting, refused or damaged."""
+        """waiting, refused, damaged or dead."""
         return "waiting" if self.path.suffix == WAITING else self.path.suffix.removeprefix(".")
 
 
@@ -100,6 +107,16 @@ class Spool:
         """Messages that wait."""
         return sum(file.calls for file in self._waiting)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be sent."""
+        return not self._waiting
+
+    @property
+    def waiting(self) -> tuple[SpoolFile, ...]:
+        """The files that are to be sent, oldest first."""
+        return tuple(self._waiting)
+
     def oldest(self) -> SpoolFile | None:
         """What is to be sent first."""
         return self._waiting[0] if self._waiting else None
@@ -118,15 +135,30 @@ class Spool:
             self._aside(file, DAMAGED)
             return None
 
-    def settle(self, file: SpoolFile, left: Sequence[Message]) -> None:
-        """Keep of the oldest file only what is *left*."""
-        if left:
-            if len(left) < file.calls:
-                self._waiting[0] = self._write(file.path.name, left)
-            return
-        file.path.unlink()
-        self._sync()
-        self._waiting.remove(file)
+    def settle(
+        self,
+        file: SpoolFile,
+        left: Sequence[Message],
+        *,
+        attempts: int = 0,
+        reason: str | None = None,
+    ) -> SpoolFile | None:
+        """Keep of a waiting file only what is *left*, and how often that failed by itself."""
+        place = self._waiting.index(file)
+        if not left:
+            file.path.unlink()
+            self._sync()
+            del self._waiting[place]
+            return None
+        if len(left) < file.calls or (attempts, reason) != (file.attempts, file.reason):
+            name = file.path.name
+            self._waiting[place] = self._write(name, left, attempts=attempts, reason=reason)
+        return self._waiting[place]
+
+    def keep_dead(self, message: Message, attempts: int, reason: str) -> None:
+        """Keep a call that failed by itself too often; nothing sends it again by itself."""
+        self._number += 1
+        self._write(f"{self._number:016d}{DEAD}", [message], attempts=attempts, reason=reason)
 
     def keep_refused(self, messages: Sequence[Message], batch_bytes: int) -> None:
         """Keep messages that were refused; nothing sends them again."""
@@ -147,7 +179,14 @@ class Spool:
         for part in self.folder.glob(f"*{PART}"):
             part.unlink()
 
-    def _write(self, name: str, messages: Sequence[Message]) -> SpoolFile:
+    def _write(
+        self,
+        name: str,
+        messages: Sequence[Message],
+        *,
+        attempts: int = 0,
+        reason: str | None = None,
+    ) -> SpoolFile:
         """Write one request's messages, whole or not at all."""
         header: dict[str, Any] = {
             "format": FORMAT,
@@ -156,6 +195,8 @@ class Spool:
             "alone": messages[0].alone,
             "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        if attempts:
+            header |= {"attempts": attempts, "reason": reason}
         line = json.dumps(header).encode()
         calls = b"\n".join(message.body for message in messages)
         payload = encrypt(
@@ -222,6 +263,8 @@ def told(path: Path, line: bytes) -> SpoolFile:
             calls=int(header["calls"]),
             key_id=str(header["key"]),
             written_at=str(header["written_at"]),
+            attempts=int(header.get("attempts", 0)),
+            reason=header.get("reason"),
         )
     except (ValueError, KeyError, TypeError):
         raise SpoolError(f"{path}: is no file of a spool; move it elsewhere") from None
@@ -236,8 +279,7 @@ def read(path: Path, keys: Keyring) -> list[Message]:
     """
     line, _, payload = path.read_bytes().partition(b"\n")
     header = json.loads(line)
-    name = f"{path.stem}{WAITING}" if path.suffix == DAMAGED else path.name
-    envelope, calls = decrypt(keys, header["key"], _bound(name, line), payload)
+    envelope, calls = decrypt(keys, header["key"], _bound(path.name, line), payload)
     return [_message(body, envelope, alone=header["alone"]) for body in calls.split(b"\n")]
 
 
@@ -258,7 +300,9 @@ def requests(messages: Sequence[Message], batch_bytes: int) -> Iterator[list[Mes
 
 
 def _bound(name: str, line: bytes) -> str:
-    """Ties a file's content to its name and its first line."""
+    """Ties a file's content to its place and its first line; a refused one is never sent."""
+    place = Path(name)
+    name = name if place.suffix == REFUSED else f"{place.stem}{WAITING}"
     return f"spool/{name}/{line.decode()}"
 
 
