@@ -108,13 +108,13 @@ def _print(where: Path, found: "list[SpoolFile]") -> None:
     if not found:
         console.print(f"{where}: nothing waits", highlight=False)
         return
-    table = Table()
-    table.add_column("file")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("file", no_wrap=True)
     table.add_column("state")
     table.add_column("calls", justify="right")
-    table.add_column("written at (UTC)")
-    table.add_column("key")
-    table.add_column("failed by itself")
+    table.add_column("written at (UTC)", no_wrap=True)
+    table.add_column("key", no_wrap=True)
+    table.add_column("failed", no_wrap=True)
     for file in found:
         written = file.written_at[: len("2026-01-31T08:30")].replace("T", " ")
         failed = f"{file.attempts} x {file.reason}" if file.attempts else ""
