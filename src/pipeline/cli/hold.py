@@ -1,12 +1,10 @@
 """Feeds that wait for somebody."""
 
-import getpass
 import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 from rich.console import Console
@@ -88,18 +86,8 @@ def hold_release(
     conf: Conf = LOCAL,
 ) -> None:
     """Let a feed go on that holds for its deletes or its share of dead letters."""
-    from pipeline.tables import commands  # noqa: PLC0415  Spark is slow to import
-    from pipeline.tables.layout import layout  # noqa: PLC0415
+    from pipeline.operations.release import release  # noqa: PLC0415  Spark is slow to import
     from pipeline.tables.session import active_session  # noqa: PLC0415
 
-    settings = load_settings(conf)
-    commands.wish(
-        active_session(),
-        layout(settings),
-        str(uuid4()),
-        "release",
-        requested_by=getpass.getuser(),
-        feed=feed,
-        source_version=version,
-    )
+    release(active_session(), load_settings(conf), feed, version)
     typer.echo(f"feed {feed} goes on, up to source version {version}")

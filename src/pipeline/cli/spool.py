@@ -2,22 +2,27 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.cli.options import LOCAL, AsJson, Conf
+from pipeline.log import logger
 from pipeline.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from pipeline.client import Result
     from pipeline.client.spool import SpoolFile
+
+FLUSH: Final = "spool flush"
+ON_DATABRICKS: Final = "DATABRICKS_RUNTIME_VERSION"
 
 app = typer.Typer(no_args_is_help=True, help="Calls that the client keeps while the API is away.")
 
@@ -49,6 +54,7 @@ def spool_flush(conf: Conf = LOCAL, folder: Folder = None) -> None:
     """Send what is in the spool, in order; exit status 1 when not all of it was accepted."""
     settings = load_settings(conf)
     where = _folder(settings, conf, folder)
+    _audit(settings)
     with _refusals():
         result = asyncio.run(_flush(settings, where))
     typer.echo(repr(result))
@@ -60,6 +66,25 @@ def spool_flush(conf: Conf = LOCAL, folder: Folder = None) -> None:
             " nothing sends it again"
         )
     raise typer.Exit(0 if result.ok else 1)
+
+
+def _audit(settings: Settings) -> None:
+    """Note the use of the key, where the target's audit log is at hand: most laptops have no Spark.
+
+    Looked for without Spark, which takes longer to start than all the rest.
+    """
+    from pipeline.keys import fingerprint, load_keys  # noqa: PLC0415
+
+    secrets = load_keys(settings.keys)
+    root = settings.tables.root
+    there = (Path(root) / "audit_log").is_dir() if root else ON_DATABRICKS in os.environ
+    if not there:
+        logger().info("key.used", command=FLUSH, api_key=fingerprint(secrets.api_key))
+        return
+    from pipeline.tables.audit_use import audit_use  # noqa: PLC0415  Spark is slow to import
+    from pipeline.tables.session import active_session  # noqa: PLC0415
+
+    audit_use(active_session(), settings, secrets, FLUSH)
 
 
 async def _flush(settings: Settings, folder: Path) -> "Result":

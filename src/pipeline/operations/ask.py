@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 from pipeline.core.records import COMMANDS
 from pipeline.settings import Settings
 from pipeline.tables import commands
-from pipeline.tables.audit import audit, who
+from pipeline.tables.audit import audit
 from pipeline.tables.layout import Layout, layout
+from pipeline.tables.who import who
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

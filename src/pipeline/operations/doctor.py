@@ -30,6 +30,7 @@ from pipeline.source.check import check_feed
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import SourceTable, locate
 from pipeline.tables import holds
+from pipeline.tables.audit_use import audit_use
 from pipeline.tables.layout import layout, misfit
 from pipeline.tables.session import NEEDED
 from pipeline.tables.stored import stored
@@ -51,6 +52,7 @@ def examine(spark: SparkSession, settings: Settings) -> list[Check]:
     look("tables", lambda: [_tables(spark, settings)])
     look("rights", lambda: _rights(spark, settings))
     look("keys", lambda: _destination(settings))
+    look("audit log", lambda: _audited(spark, settings))
     look("network from tasks", lambda: _from_tasks(spark, settings))
     look("feeds", lambda: _feeds(spark, settings))
     look("queue", lambda: _queue(spark, settings))
@@ -125,6 +127,16 @@ def _destination(settings: Settings) -> Iterator[Check]:
         yield diagnose.key(classify(answer, now), fingerprint(secrets.api_key), target.url)
         theirs = None if answer.date is None else parsedate_to_datetime(answer.date)
         yield diagnose.clock(now, theirs, settings.delivery.clock_tolerance)
+
+
+def _audited(spark: SparkSession, settings: Settings) -> Iterator[Check]:
+    """What was just done with the key stands in the audit log, as each use of it does."""
+    try:
+        secrets = load_keys(settings.keys)
+    except KeysError:
+        return
+    if audit_use(spark, settings, secrets, "doctor"):
+        yield ok("audit log", "takes entries: this use of the key is one")
 
 
 async def _ask(target: Target) -> Answer | NoAnswer:

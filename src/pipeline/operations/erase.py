@@ -1,6 +1,5 @@
 """Ask for a person to be erased, or to be let in again; see `streams.erase` for what drain does."""
 
-import getpass
 import os
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from pipeline.tables import outcomes, retry_queue
 from pipeline.tables.audit import audit
 from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
+from pipeline.tables.who import who
 
 ASKED: Final = "asked: drain has not taken it in yet"
 BARRED: Final = "barred in both jobs; the call waits until nothing else can arrive"
@@ -79,7 +79,7 @@ def ask(
         "entity_hash": hash_,
         "payload": encrypt(keys, message_id, b"{}", call, os.urandom(NONCE_BYTES)),
         "payload_key_id": keys.current,
-        "requested_by": getpass.getuser(),
+        "requested_by": who(spark),
         "recorded_at": now,
     }
     detail = {"message_id": message_id, "entity_hash": hash_.hex(), "wanted": wanted}

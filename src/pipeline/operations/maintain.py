@@ -1,6 +1,5 @@
 """Upkeep of the pipeline's own tables: spent payloads, retention, files; once a day is enough."""
 
-import getpass
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pipeline.settings import Settings
 from pipeline.tables import commands, retry_queue
 from pipeline.tables.audit import audit
 from pipeline.tables.layout import layout
+from pipeline.tables.who import who
 
 DRAIN_WAITS = 30.0
 """Seconds for drain to do its part; when it isn't running, its part is done when it is."""
@@ -68,7 +68,7 @@ def _ask_drain(
     """Let drain compact its own table; that it has read all outcomes follows from its answer."""
     where = layout(settings)
     at = retry_queue.positions(spark, where).commands
-    commands.wish(spark, where, str(uuid4()), "compact", requested_by=getpass.getuser())
+    commands.wish(spark, where, str(uuid4()), "compact", requested_by=who(spark))
     until = time.monotonic() + wait
     while retry_queue.positions(spark, where).commands == at and time.monotonic() < until:
         sleep(min(2.0, wait))

@@ -1,6 +1,5 @@
 """Ask drain to re-encrypt payloads with the current key, and see what is left of older keys."""
 
-import getpass
 import json
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pipeline.core.records import COMMANDS, OUTCOMES, RETRY_QUEUE
 from pipeline.settings import Settings
 from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
+from pipeline.tables.who import who
 
 AGAIN = 5.0
 """Seconds between two looks."""
@@ -49,7 +49,7 @@ def re_encrypt(
             "entry": "wish",
             "verb": "re-encrypt",
             "argument": json.dumps({"key": key}),
-            "requested_by": getpass.getuser(),
+            "requested_by": who(spark),
             "recorded_at": datetime.now(UTC),
         }
         append_rows(spark, layout(settings), COMMANDS, [wish])

@@ -25,6 +25,7 @@ from pipeline.settings import Settings
 from pipeline.tables.layout import layout
 from pipeline.tables.refusal import TablesError, is_conflict
 from pipeline.tables.rows import frame
+from pipeline.tables.who import who
 
 ATTEMPTS: Final = 10
 """Places that one append tries before it gives up."""
@@ -116,12 +117,6 @@ def _anchor(settings: Settings, writer: str, entry: AuditEntry) -> None:
     beside = folder / f".{writer}.{os.getpid()}"
     beside.write_text(json.dumps(content), encoding="utf-8")
     beside.replace(folder / f"{writer}.json")
-
-
-def who(spark: SparkSession) -> str:
-    """The Databricks user, or the local account."""
-    row = spark.sql("SELECT current_user()").first()
-    return "unknown" if row is None else str(row[0])
 
 
 def _utc(moment: datetime) -> datetime:

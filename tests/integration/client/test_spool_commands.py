@@ -26,11 +26,11 @@ import os, signal, sys
 from pipeline.cli import main
 from pipeline.client.spool import Spool
 settle, settled = Spool.settle, []
-def dies(self, file, left):
+def dies(self, file, left, **more):
     settled.append(file)
     if len(settled) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    settle(self, file, left)
+    settle(self, file, left, **more)
 Spool.settle = dies
 main(sys.argv[1:])
 """

@@ -6,12 +6,16 @@ import pytest
 
 from pipeline.core.audit import verify
 from pipeline.core.cipher import keyring
-from pipeline.core.records import AUDIT_LOG
-from pipeline.keys import Secrets
+from pipeline.core.records import AUDIT_LOG, COMMANDS
+from pipeline.keys import Secrets, fingerprint
+from pipeline.operations.ask import ask
+from pipeline.operations.release import release
 from pipeline.settings import Settings
 from pipeline.tables.audit import audit, entries, heads
 from pipeline.tables.audit_start import audit_start
+from pipeline.tables.audit_use import audit_use
 from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.who import who
 
 
 @pytest.fixture
@@ -60,3 +64,21 @@ def test_a_start_says_what_changed_and_no_key(spark, settings, tmp_path):
     assert '"changed": {"feed people": [null, ' in newest
     assert '"target": ["test", "other"]' in newest
     assert all("k-canary" not in entry.detail for entry in entries(spark, settings))
+
+
+def test_each_wish_and_each_use_of_the_key_has_its_entry(spark, settings):
+    """Somebody would let a feed go on, discard messages or use the key, and nobody could tell."""
+    secrets = Secrets(api_key="k-canary", payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
+    for verb in ("retry", "discard", "replay"):
+        ask(spark, settings, verb, [("m1", "orders")])
+    release(spark, settings, "orders", 7)
+    assert audit_use(spark, settings, secrets, "doctor")
+    found = entries(spark, settings)
+    assert [entry.action for entry in found] == [
+        *(f"command.{verb}" for verb in ("retry", "discard", "replay", "release")),
+        "key.used",
+    ]
+    assert fingerprint("k-canary") in found[-1].detail
+    wishes = layout(settings).place(COMMANDS).read(spark).select("requested_by").collect()
+    assert {row[0] for row in wishes} == {entry.who for entry in found} == {who(spark)}
+    assert all("/" in entry.origin for entry in found)
