@@ -55,6 +55,10 @@ class Drain:
     hold: Hold | None = field(default=None)
     probe_at: float = field(default=0.0)
     pause: float = field(default=0.0)
+    once: bool = field(default=False)
+    """What is due at the first tick is sent, and nothing that comes due later: waits may be
+    shorter than a tick, and then something would always be due."""
+    due_at: datetime | None = field(default=None)
 
     def __call__(self, _ticks: DataFrame, batch_id: int) -> None:
         """A trigger of the rate source, whose rows say nothing."""
@@ -84,7 +88,10 @@ class Drain:
     def _send_due(self, spark: SparkSession, number: int, marks: tuple[Mark, ...]) -> Tick:
         limit = self.runtime.settings.triggers.drain_rows
         read_at = now()
-        due = retry_queue.due(spark, self.runtime.where, datetime.now(UTC), limit, marks)
+        due_at = self.due_at or datetime.now(UTC)
+        if self.once:
+            self.due_at = due_at
+        due = retry_queue.due(spark, self.runtime.where, due_at, limit, marks)
         if due is None:
             return Tick(sent=0, holds=False)
         partitions = self.runtime.settings.delivery.tasks

@@ -201,13 +201,13 @@ def _start_drain(
 
 
 def _drain_what_is_due(spark: SparkSession, runtime: Runtime) -> int:
-    """Tick until nothing is due; what waits for its time stays."""
+    """Tick until nothing is left that was due at the first; what waits for its time stays."""
     own: Claim | None = None
     held_since: float | None = None
     try:
         (own,) = claim_all(spark, runtime, ["drain"])
         end_left(spark, runtime, own)
-        drain = Drain(runtime, own)
+        drain = Drain(runtime, own, once=True)
         number = 0
         while True:
             tick = drain.tick(spark, number)

@@ -1,8 +1,10 @@
 """Where the pipeline's own tables are, by settings; made in one command that can be run again."""
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -14,6 +16,7 @@ from pipeline.tables.refusal import TablesError
 from pipeline.tables.stored import Stored, stored
 
 CREATE_ATTEMPTS = 60
+_URI: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +29,13 @@ class Layout:
     def place(self, table: Table) -> Place:
         """Where *table* is."""
         if self.root is not None:
-            return Place(path=str(Path(self.root).resolve() / table.name))
+            return Place(path=f"{_whole(self.root)}/{table.name}")
         return Place(name=f"{self.schema}.{table.name}")
+
+
+def _whole(root: str) -> str:
+    """A folder from the machine's root on; a URI, such as `abfss://...`, as it stands."""
+    return root.rstrip("/") if _URI.match(root) else str(Path(root).resolve())
 
 
 def layout(settings: Settings) -> Layout:
