@@ -23,7 +23,7 @@ def alerts():
     """Every name that code gives an alert, and every reason that a feed holds for."""
     named = set(re.findall(r'alert="([a-z_.]+)"', SOURCES)) | set(ALERTS)
     reasons = {"http_401", "http_403", "circuit_open", "dead_share", "refused_share"}
-    reasons |= {"queue_depth", "schema", "source_recreated"}
+    reasons |= {"queue_depth", "mapping", "schema", "source_recreated"}
     reasons |= set(re.findall(r'_wait_for_release\(\s*spark, "([a-z_0-9]+)"', SOURCES))
     return sorted((named - {"hold"}) | {f"hold.{reason}" for reason in reasons})
 

@@ -53,6 +53,13 @@ COLUMNS: Final = (
 )
 """The columns in their order; a frozen contract between `source` and what seals."""
 
+ENVELOPE: Final = DraftColumn(
+    name="envelope",
+    type="string",
+    comment="JSON object of the call's own context and integrations; null: the feed's",
+)
+"""One column more, after the others, for feeds whose calls may have an envelope of their own."""
+
 NAMES: Final = tuple(column.name for column in COLUMNS)
 DDL: Final = ", ".join(f"{column.name} {column.type}" for column in COLUMNS)
 

@@ -16,6 +16,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from pipeline.core.feed_sql import parse_expression
+from pipeline.core.sealed import DEVICE_EVENTS
 
 USER_DELETED: Final = "User Deleted"
 USER_SUPPRESSED: Final = "User Suppressed"
@@ -71,6 +72,30 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class DeviceParts(Part):
+    """What the API knows of a device, each an expression; what else is said goes to properties."""
+
+    token: Expression
+    type: Expression | None = None
+    """android or ios."""
+    id: Expression | None = None
+    name: Expression | None = None
+    manufacturer: Expression | None = None
+    model: Expression | None = None
+    version: Expression | None = None
+    advertisingId: Expression | None = None  # noqa: N815  the API's name
+
+    def parts(self) -> dict[str, str]:
+        """Those that are given, by the API's names."""
+        return {name: text for name in type(self).model_fields if (text := getattr(self, name))}
+
+
+class DeviceContext(Part):
+    """A call's own context: its device."""
+
+    device: DeviceParts
+
+
 class _Call(Part):
     when: Expression | None = None
     """Condition; where it is not true, the call is skipped with the reason `condition`."""
@@ -95,11 +120,18 @@ class Track(_Call):
     event_expression: Expression | None = None
     """SQL that gives the event's name."""
     properties: Mapping[Name, Value] = Field(default_factory=dict)
+    context: DeviceContext | None = None
+    """The device that a device event is about; such a call goes to the API alone."""
 
     @model_validator(mode="after")
     def _one_event(self) -> Self:
         if (self.event is None) == (self.event_expression is None):
             raise ValueError("give either event (a name) or event_expression (SQL)")
+        if self.context is not None and self.event not in DEVICE_EVENTS:
+            raise ValueError(
+                f"a context of the call's own is for the events {' and '.join(DEVICE_EVENTS)}; "
+                "the feed's context holds for all its calls"
+            )
         return self
 
 
@@ -137,9 +169,20 @@ class Alias(_Call):
     previous_id: Expression
 
 
-AnyCall = Identify | Track | Page | Screen | Group | Alias
+class Whole(Part):
+    """A call that stands whole in the row, as JSON: the table is an outbox."""
 
-_TYPES: Final = ("identify", "track", "page", "screen", "group", "alias")
+    type: Literal["json"] = "json"
+    call: Expression
+    """Gives the call's JSON; it is judged row by row, as the API's models do."""
+    when: Expression | None = None
+    user_id: None = None
+    anonymous_id: None = None
+
+
+AnyCall = Identify | Track | Page | Screen | Group | Alias | Whole
+
+_TYPES: Final = ("identify", "track", "page", "screen", "group", "alias", "json")
 _SHORT: Final = ("delete_person", "suppress_person", "delete_object")
 """Words that stand for a call of a reserved event; `Feed` spells them out."""
 
@@ -155,7 +198,8 @@ Call = Annotated[
     | Annotated[Page, Tag("\0page")]
     | Annotated[Screen, Tag("\0screen")]
     | Annotated[Group, Tag("\0group")]
-    | Annotated[Alias, Tag("\0alias")],
+    | Annotated[Alias, Tag("\0alias")]
+    | Annotated[Whole, Tag("\0json")],
     Discriminator(
         _call_type,
         custom_error_type="call_type",
@@ -174,7 +218,7 @@ def content(call: AnyCall) -> Mapping[str, Value]:
             return call.traits
         case Track() | Page() | Screen():
             return call.properties
-        case Alias():
+        case Alias() | Whole():
             return {}
 
 
@@ -185,8 +229,20 @@ def content_name(call: AnyCall) -> Literal["traits", "properties"] | None:
             return "traits"
         case Track() | Page() | Screen():
             return "properties"
-        case Alias():
+        case Alias() | Whole():
             return None
+
+
+def device_parts(call: AnyCall) -> Mapping[str, str]:
+    """The expressions of a call's own device, by the API's names; most calls have none."""
+    if not isinstance(call, Track) or call.context is None:
+        return {}
+    return call.context.device.parts()
+
+
+def has_envelope(call: AnyCall) -> bool:
+    """Whether a call may have a `context` or `integrations` of its own."""
+    return isinstance(call, Whole) or bool(device_parts(call))
 
 
 def leaves(mapping: Mapping[str, Value], path: str) -> Iterator[tuple[str, str]]:
@@ -202,8 +258,11 @@ def call_expressions(call: AnyCall, path: str) -> Iterator[tuple[str, str]]:
     """Every expression of a call, with its dotted path in the file."""
     for field in (
         "when", "user_id", "anonymous_id", "event_expression", "name", "group_id", "previous_id",
+        "call",
     ):  # fmt: skip
         if (text := getattr(call, field, None)) is not None:
             yield f"{path}.{field}", text
+    for part, text in device_parts(call).items():
+        yield f"{path}.context.device.{part}", text
     if (name := content_name(call)) is not None:
         yield from leaves(content(call), f"{path}.{name}")

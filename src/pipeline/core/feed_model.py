@@ -27,8 +27,11 @@ from pipeline.core.feed_calls import (
     Group,
     Name,
     Part,
+    Whole,
     as_text,
     call_expressions,
+    device_parts,
+    has_envelope,
 )
 
 Operation = Literal["insert", "update", "delete"]
@@ -193,6 +196,11 @@ class Feed(Part):
             for index, call in enumerate(self.calls(operation)):
                 if problem := _nobody(call, self.entity):
                     raise ValueError(f"{operation}, call {index}: {problem}")
+                if device_parts(call) and self.context:
+                    raise ValueError(
+                        f"{operation}, call {index}: its device is its context; leave out the "
+                        "feed's own context, since a request has one"
+                    )
         return self
 
     def calls(self, operation: Operation) -> tuple[AnyCall, ...]:
@@ -234,6 +242,11 @@ class Feed(Part):
             for index, call in enumerate(calls):
                 place = operation if len(calls) == 1 else f"{operation}[{index}]"
                 yield from call_expressions(call, place)
+
+    @property
+    def has_envelopes(self) -> bool:
+        """Whether calls may have a `context` or `integrations` of their own."""
+        return any(has_envelope(call) for one in OPERATIONS for call in self.calls(one))
 
     def envelope(self) -> bytes:
         """Constant JSON of each batch: `context` and `integrations`, where they are given."""
@@ -291,7 +304,7 @@ def _nobody(call: AnyCall, entity: PersonEntity | ObjectEntity) -> str | None:
     match call:
         case Group(group_id=None) if person:
             return "a group call needs group_id: the feed is about a person, not an object"
-        case Group():
+        case Group() | Whole():
             return None
         case Alias(user_id=None) if not person:
             return "an alias call needs user_id: the feed is about an object, not a person"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.draft import ENVELOPE
 from pipeline.core.erasure import REQUESTED, STAGE
 from pipeline.core.ids import ID_LENGTH, entity_hashes, message_ids
 from pipeline.core.sealed import Entities, Sealed, Verdict, Words, data, offsets, whole
@@ -46,7 +47,12 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
     mapped = np.ones(count, dtype=np.bool_)
     mapped[[place for place, (stage, _, _) in words.items() if stage == "map"]] = False
     bodies = _splice(_large(drafts["body"]), ids, mapped)
-    _refuse_large(bodies, verdict, words, policy.call_bytes)
+    envelope, envelopes = _envelopes(drafts, policy.envelope)
+    sizes = np.diff(offsets(bodies)) - 1  # the comma is not the call's
+    if len(envelopes) > 1:  # a call's own envelope is part of the call; the feed's is the batch's
+        own = np.array([0, *(len(one) - 1 for one in envelopes[1:])], dtype=np.int64)
+        sizes += own[envelope]
+    _refuse_large(sizes, verdict, words, policy.call_bytes)
     if policy.erasure:
         for place in np.flatnonzero(verdict == Verdict.PENDING).tolist():
             verdict[place], words[place] = Verdict.QUEUED, (STAGE, REQUESTED, None)
@@ -63,8 +69,8 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
         position=np.arange(count, dtype=np.int64),
         number=np.ones(count, dtype=np.int32),
         attempts=np.zeros(count, dtype=np.int32),
-        envelope=np.zeros(count, dtype=np.int32),
-        envelopes=(policy.envelope,),
+        envelope=envelope,
+        envelopes=envelopes,
         verdict=verdict,
         words=words,
     )
@@ -113,14 +119,22 @@ def _splice(
     )
 
 
+def _envelopes(drafts: pa.Table, feeds: bytes) -> tuple[npt.NDArray[np.int32], tuple[bytes, ...]]:
+    """The envelope of each call as an index; the first is the feed's."""
+    if ENVELOPE.name not in drafts.column_names:
+        return np.zeros(drafts.num_rows, dtype=np.int32), (feeds,)
+    encoded = pc.dictionary_encode(whole(drafts[ENVELOPE.name]))
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    return codes + np.int32(1), (feeds, *(one.encode() for one in encoded.dictionary.to_pylist()))
+
+
 def _refuse_large(
-    bodies: pa.LargeBinaryArray,
+    sizes: npt.NDArray[np.int64],
     verdict: npt.NDArray[np.int8],
     words: dict[int, Words],
     call_bytes: int,
 ) -> None:
     """Calls that the destination would drop in silence are dead letters of stage `size`."""
-    sizes = np.diff(offsets(bodies)) - 1  # the comma is not the call's
     for place in np.flatnonzero((sizes > call_bytes) & (verdict == Verdict.PENDING)).tolist():
         verdict[place] = Verdict.DEAD
         words[place] = (

@@ -4,10 +4,11 @@ Never an object a message: a slice has hundreds of thousands, and Python's colle
 each of them again and again.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,8 @@ KINDS: Final = (None, "accepted", "queued", "dead", "skipped", "cancelled", None
 
 NO_ENTITY: Final = b""
 
+
+DEVICE_EVENTS: Final = ("Device Created or Updated", "Device Deleted")
 
 Words = tuple[str, str, str | None]
 """Stage, reason and detail of what was refused, skipped or put off."""
@@ -110,18 +113,31 @@ class Sealed:
     words: Mapping[int, Words]
     """Of the messages that mapping and validation had something to say about, by place."""
     alone: npt.NDArray[np.bool_] | None = None
-    """Which go to their own endpoint; where nothing is said, those are the aliases."""
+    """Which go to their own endpoint; where nothing is said: aliases, and what is about a device,
+    since a batch has one context for all its calls."""
 
     def __len__(self) -> int:
         """Number of messages."""
         return len(self.ids)
 
+    def envelope_at(self, place: int) -> bytes:
+        """The `context` and `integrations` that the message at *place* goes with."""
+        return self.envelopes[int(self.envelope[place])]
+
+    def call_at(self, place: int) -> Any:
+        """The call at *place* as JSON has it, with the envelope of its own where it has one."""
+        call = json.loads(self.bodies[place].as_py().removesuffix(b","))
+        own = json.loads(self.envelope_at(place)) if int(self.envelope[place]) else {}
+        return {**call, **own}
+
     def alone_at(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of the messages at *places* go to their own endpoint."""
         if self.alone is not None:
             return self.alone[places]
-        aliases = pc.equal(self.call_type.take(pa.array(places)), "alias").fill_null(False)
-        found: npt.NDArray[np.bool_] = aliases.to_numpy(zero_copy_only=False)
+        here = pa.array(places)
+        aliases = pc.equal(self.call_type.take(here), "alias").fill_null(False)
+        devices = pc.is_in(self.event.take(here), pa.array(DEVICE_EVENTS))
+        found: npt.NDArray[np.bool_] = pc.or_(aliases, devices).to_numpy(zero_copy_only=False)
         return found
 
 

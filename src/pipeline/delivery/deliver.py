@@ -120,7 +120,8 @@ def lanes(task: Task) -> list[npt.NDArray[np.int64]]:
         return []
     size = int(np.diff(offsets(sealed.bodies))[todo].sum())
     alone = int(np.count_nonzero(sealed.alone_at(todo)))
-    count = min(task.pace.lanes, size // task.pace.batch_bytes + alone + 1)
+    others = len(sealed.envelopes) - 1
+    count = min(task.pace.lanes, size // task.pace.batch_bytes + alone + others + 1)
     lane = sealed.entities.lanes(count)[todo]
     return [todo[lane == number] for number in range(count) if np.any(lane == number)]
 

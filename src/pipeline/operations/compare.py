@@ -113,12 +113,12 @@ def _ends(trial: Trial) -> dict[str, End]:
         stage, reason, detail = trial.sealed.words.get(place, (None, None, None))
         if stage == "size":  # its detail is a count of bytes: another one is no other end
             detail = None
-        body = trial.sealed.bodies[place].as_py()
+        called = trial.sealed.bodies[place].is_valid
         ends[trial.sealed.ids[place].tobytes().decode()] = End(
             kind=NAMES[Verdict(int(trial.sealed.verdict[place]))],
             why=" ".join(word for word in (stage, reason, detail) if word),
             key=key,
-            call=None if body is None or stage == "map" else json.loads(body[:-1]),
+            call=trial.sealed.call_at(place) if called and stage != "map" else None,
         )
     return ends
 

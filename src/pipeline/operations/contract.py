@@ -185,7 +185,7 @@ def _refused(drafts: DataFrame, limits: Limits) -> Iterator[Finding]:
         .collect()
     )
     for row in found:
-        call = row["event"] or row["call_type"]
+        call = row["event"] or row["call_type"] or "a call"
         field = f" in {row['detail']}" if row["detail"] else ""
         yield Finding(
             check="refused",

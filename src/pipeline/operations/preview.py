@@ -180,7 +180,7 @@ def _places(trial: Trial, show: int) -> list[int]:
 
 def _shown(trial: Trial, place: int) -> Shown:
     stage, reason, detail = _words(trial, place)
-    body = trial.sealed.bodies[place].as_py()
+    called = trial.sealed.bodies[place].is_valid and stage != "map"
     return Shown(
         source_version=trial.sealed.source_version[place].as_py(),
         operation=trial.beside[OPERATION][place].as_py(),
@@ -190,7 +190,7 @@ def _shown(trial: Trial, place: int) -> Shown:
         reason=reason,
         detail=detail,
         row=json.loads(trial.beside[ROW][place].as_py()),
-        call=None if body is None or stage == "map" else json.loads(body[:-1]),
+        call=trial.sealed.call_at(place) if called else None,
     )
 
 

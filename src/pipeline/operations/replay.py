@@ -177,7 +177,7 @@ def _of_version(  # noqa: PLR0913  all of it decides
         except FeedError as error:
             left[str(error).removeprefix(f"{checked.feed.file}: ")] += len(anew)
         else:
-            rebuilt, reasons = _rebuilt(trial, checked, anew, secrets)
+            rebuilt, reasons = _rebuilt(trial, anew, secrets)
             left.update(reasons)
     unmade = [one for one in dead if one.message_id not in anew and one.stage == "map"]
     if unmade:
@@ -207,7 +207,7 @@ def _netted(
 
 
 def _rebuilt(
-    trial: Trial, checked: CheckedFeed, wanted: set[str], secrets: Secrets
+    trial: Trial, wanted: set[str], secrets: Secrets
 ) -> tuple[dict[str, Rebuilt], Counter[str]]:
     """The calls of *wanted* made anew and encrypted, and why others are not."""
     sealed, found = trial.sealed, {}
@@ -225,9 +225,10 @@ def _rebuilt(
             reasons[f"{what}: {' '.join(word for word in (reason, detail) if word)}"] += 1
             continue
         call = sealed.bodies[place].as_py().removesuffix(b",")
+        envelope = sealed.envelope_at(place)
         nonce = os.urandom(NONCE_BYTES)
         found[message_id] = Rebuilt(
-            payload=encrypt(secrets.payload_keys, message_id, checked.feed.envelope(), call, nonce),
+            payload=encrypt(secrets.payload_keys, message_id, envelope, call, nonce),
             payload_key_id=secrets.payload_keys.current,
             entity_hash=sealed.entities[place] or None,
             call_type=sealed.call_type[place].as_py(),

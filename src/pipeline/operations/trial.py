@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.core.cipher import Keyring
-from pipeline.core.draft import NAMES
+from pipeline.core.draft import ENVELOPE, NAMES
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.core.sealed import Sealed
 from pipeline.core.wire import BATCH_PREFIX, batch_suffix
@@ -77,7 +77,8 @@ def tried(drafts: DataFrame, checked: CheckedFeed, settings: Settings, hashing_k
         hashing_key=hashing_key,
         call_bytes=settings.limits.call_bytes,
     )
-    sealed = seal(table.select(list(NAMES)), policy)
+    extra = [ENVELOPE.name] if checked.feed.has_envelopes else []
+    sealed = seal(table.select([*NAMES, *extra]), policy)
     plan = _plan(settings)
     task = Task(sealed, plan.pace, waive_ratio=False)
     judge(task, plan)

@@ -169,7 +169,7 @@ def _misfits(types: Mapping[str, T.DataType]) -> Iterator[tuple[str, str]]:
             )
         elif field.startswith("order_by") and not _orderable(type_):
             yield field, f"is {name}, which has no order"
-        elif last in _TEXTS and not _textual(type_):
+        elif (last in _TEXTS or ".context.device." in field) and not _textual(type_):
             yield field, f"is {name}, must be a text, a number, a boolean or a date"
 
 
@@ -183,6 +183,7 @@ _TEXTS: Final = frozenset(
         "previous_id",
         "event_expression",
         "name",
+        "call",
     }
 )
 

@@ -6,7 +6,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.core.draft import NAMES
+from pipeline.core.draft import ENVELOPE, NAMES
 from pipeline.core.feed_model import ObjectEntity, PersonEntity
 from pipeline.source.body import WITH_NULLS
 from pipeline.source.checked import CheckedFeed
@@ -143,7 +143,8 @@ def messages(ordered: DataFrame, checked: CheckedFeed, *extra: str) -> DataFrame
         "committed_at": F.col(COMMITTED_AT),
         "entity": _entity(checked),
     }
-    return mapped.select(*(all_columns[name].alias(name) for name in NAMES), *extra)
+    names = (*NAMES, ENVELOPE.name) if checked.feed.has_envelopes else NAMES
+    return mapped.select(*(all_columns[name].alias(name) for name in names), *extra)
 
 
 def _calls(

@@ -43,6 +43,10 @@ class _Part:
         ]
 
 
+class WrongMappingError(FeedError):
+    """So many rows raise that it is the mapping that is wrong, not they."""
+
+
 def split(netted: DataFrame, checked: CheckedFeed, *, max_isolated: int = MAX_ISOLATED) -> Isolated:
     """The net changes for which an expression raises; none without a pass where none can.
 
@@ -64,7 +68,7 @@ def split(netted: DataFrame, checked: CheckedFeed, *, max_isolated: int = MAX_IS
         else:
             bad += _one_by_one(rows, checked, hashes, max_isolated - len(bad))
         if len(bad) > max_isolated:
-            raise FeedError(
+            raise WrongMappingError(
                 f"{checked.feed.file}: more than {max_isolated} changes of one micro-batch cannot "
                 f"be mapped ({', '.join(sorted({row.reason for row in bad}))}); that is a wrong "
                 "mapping: use try_cast and the like, or filter such rows out"

@@ -1,5 +1,6 @@
 """One call of a feed as columns, step by step, so that nothing is evaluated that is not sent."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -7,11 +8,22 @@ from typing import Final
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipeline.core.draft import NO_CONSENT
+from pipeline.core.draft import ENVELOPE, NO_CONSENT
 from pipeline.core.feed import OPERATIONS, Feed, Operation
-from pipeline.core.feed_calls import AnyCall, Group, Identify, Track, Value, content, content_name
+from pipeline.core.feed_calls import (
+    AnyCall,
+    Group,
+    Identify,
+    Track,
+    Value,
+    Whole,
+    content,
+    content_name,
+    device_parts,
+)
 from pipeline.core.feed_model import ObjectEntity, PersonEntity
 from pipeline.source.body import (
+    WITHOUT_NULLS,
     body,
     content_json,
     group_traits,
@@ -24,6 +36,7 @@ from pipeline.source.checked import CheckedFeed
 from pipeline.source.probe import probe_rules, untold_events
 from pipeline.source.rules import (
     Rule,
+    device_rules,
     either_rule,
     event_rules,
     id_rules,
@@ -32,6 +45,7 @@ from pipeline.source.rules import (
     value_rules,
 )
 from pipeline.source.view import OPERATION, PREFIX
+from pipeline.source.whole import judged
 
 ID: Final = f"{PREFIX}id"
 PASSED: Final = f"{PREFIX}passed"
@@ -121,6 +135,10 @@ class CallPlan:
                 columns[self.name(api_name)] = self.guarded(F.expr(text).cast("string"))
         if self.compared:
             columns |= self._members("after")
+        if isinstance(self.call, Whole):
+            text = self.guarded(F.expr(self.call.call).cast("string"))
+            call = judged(text, F.col(ID), F.col(TIME), self.checked)
+            columns[self.name("whole")] = call
         return columns
 
     def finish(self) -> Columns:
@@ -128,6 +146,8 @@ class CallPlan:
         if self.call is None:
             return {}
         columns: Columns = {}
+        if isinstance(self.call, Whole):
+            columns[self.name("text")] = self._of_whole("body")
         differs = {name: self._differs(i) for i, name in enumerate(self.mapping)}
         if self.compared:
             changed = F.lit(False)
@@ -140,6 +160,8 @@ class CallPlan:
         elif (text := self._text(differs)) is not None:
             columns[self.name("text")] = self.guarded(text)
         found = problem(list(self._rules()), differs if self.partial else None)
+        if isinstance(self.call, Whole):
+            found = F.coalesce(found, self._of_whole("problem"))
         columns[self.name("problem")] = self.guarded(found)
         return columns
 
@@ -150,7 +172,7 @@ class CallPlan:
         out = {"call_number": F.lit(self.number), "call_type": nothing, "event": nothing}
         if self.call is None:
             out |= {"body": nothing, "kind": F.lit("skipped"), "stage": nothing}
-            return {**out, "reason": skip, "detail": nothing}
+            return {**out, "reason": skip, "detail": nothing, **self._envelope()}
         sent = skip.isNull()
         reason = skip
         if self.compared:
@@ -161,6 +183,8 @@ class CallPlan:
         out["call_type"] = F.lit(self.call.type)
         if isinstance(self.call, Track):
             out["event"] = self._event()
+        if isinstance(self.call, Whole):
+            out["call_type"], out["event"] = self._of_whole("call_type"), self._of_whole("event")
         row = F.concat(F.lit('{"row":'), F.col(ROW_JSON), F.lit("},"))
         out["body"] = F.when(sent, self._body()).when(is_bad, row)
         out["kind"] = F.when(is_bad | wrong.isNotNull(), "dead").when(reason.isNotNull(), "skipped")
@@ -168,7 +192,28 @@ class CallPlan:
         first_word = F.substring_index(wrong, " ", 1)
         out["reason"] = F.when(is_bad, F.col(BAD)).otherwise(F.coalesce(reason, first_word))
         out["detail"] = F.substring(wrong, F.length(first_word) + 2, F.length(wrong))
-        return out
+        return out | self._envelope()
+
+    def _envelope(self) -> Columns:
+        """The call's own context and integrations, in feeds that have such calls."""
+        if not self.checked.feed.has_envelopes:
+            return {}
+        if isinstance(self.call, Whole):
+            return {ENVELOPE.name: self._of_whole("envelope")}
+        parts = device_parts(self.call) if self.call is not None else {}
+        if not parts:
+            return {ENVELOPE.name: F.lit(None).cast("string")}
+        device = F.struct(*(F.expr(t).cast("string").alias(n) for n, t in parts.items()))
+        own = F.struct(F.struct(device.alias("device")).alias("context"))
+        constant = dict(self.checked.feed.integrations)
+        text = F.to_json(own, WITHOUT_NULLS)
+        if constant:
+            more = json.dumps({"integrations": constant}, separators=(",", ":"))
+            text = F.concat(F.lit(more[:-1] + ","), F.substring(text, 2, 2**31 - 1))
+        return {ENVELOPE.name: self.guarded(text)}
+
+    def _of_whole(self, what: str) -> Column:
+        return F.col(self.name("whole")).getField(what)
 
     def _members(self, when: str) -> Columns:
         return {
@@ -242,6 +287,8 @@ class CallPlan:
         assert self.call is not None  # noqa: S101  asked only where there is a call
         if self._whole:
             return F.col(self.name("text"))
+        if isinstance(self.call, Whole):
+            return F.col(self.name("text"))
         what = content_name(self.call)
         if what is None or not self._sent_mapping():
             return body(self._fields(), None)
@@ -251,6 +298,31 @@ class CallPlan:
         call, limits = self.call, self.checked.limits
         if call is None:
             return
+        if isinstance(call, Whole):
+            yield from id_rules("entity", F.col(ID), limits, required=True)
+            return
+        yield from self._id_rules(call)
+        if isinstance(call, Track):
+            yield from event_rules(self._event(), limits)
+        if parts := device_parts(call):
+            device = {name: F.expr(text).cast("string") for name, text in parts.items()}
+            yield from device_rules(device["token"], device.get("type"))
+        if self.checked.feed.event_time is not None:
+            yield time_rule(F.col(TIME))
+        if (path := content_name(call)) is not None:
+            yield from value_rules(
+                self.mapping,
+                self.checked.types[self.operations[0], self.number],
+                path,
+                limits,
+                attributes=path == "traits",
+                nulls=self.partial or self.checked.feed.nulls(call),
+            )
+            yield from self._probe_rules(call)
+
+    def _id_rules(self, call: AnyCall) -> Iterator[Rule]:
+        """Whom the call is about."""
+        limits = self.checked.limits
         user, anonymous = self._field("userId"), self._field("anonymousId")
         group, previous = self._field("groupId"), self._field("previousId")
         alone = call.type == "alias" or (anonymous is None and not isinstance(call, Group))
@@ -265,20 +337,6 @@ class CallPlan:
             yield from id_rules("groupId", group, limits, required=True)
         if previous is not None:
             yield from id_rules("previousId", previous, limits, required=True)
-        if isinstance(call, Track):
-            yield from event_rules(self._event(), limits)
-        if self.checked.feed.event_time is not None:
-            yield time_rule(F.col(TIME))
-        if (path := content_name(call)) is not None:
-            yield from value_rules(
-                self.mapping,
-                self.checked.types[self.operations[0], self.number],
-                path,
-                limits,
-                attributes=path == "traits",
-                nulls=self.partial or self.checked.feed.nulls(call),
-            )
-            yield from self._probe_rules(call)
 
     def _probe_rules(self, call: AnyCall) -> Iterator[Rule]:
         """What the API's models refuse beside the rules that hold for all."""

@@ -20,7 +20,16 @@ from pipeline.core.api.limits import Limits
 from pipeline.core.api.problem import Problem
 from pipeline.core.api.vocabularies import EVENTS
 from pipeline.core.feed import Feed
-from pipeline.core.feed_calls import AnyCall, Group, Identify, Track, Value, content_name
+from pipeline.core.feed_calls import (
+    AnyCall,
+    Group,
+    Identify,
+    Track,
+    Value,
+    Whole,
+    content_name,
+    device_parts,
+)
 from pipeline.core.feed_model import PersonEntity
 from pipeline.core.feed_sql import parse_expression
 from pipeline.source.rules import Rule, blank, in_time
@@ -93,8 +102,8 @@ def untold_events(
 
 
 def _is_free(call: AnyCall) -> bool:
-    """An event of one's own has no names that the API knows."""
-    return isinstance(call, Track) and call.event not in EVENTS
+    """An event of one's own has no names that the API knows; a whole call is judged by its row."""
+    return isinstance(call, Whole) or (isinstance(call, Track) and call.event not in EVENTS)
 
 
 def _refused(call: Mapping[str, Any], limits: Limits) -> Iterator[Problem]:
@@ -102,7 +111,7 @@ def _refused(call: Mapping[str, Any], limits: Limits) -> Iterator[Problem]:
     return (one for one in check_line(text.encode(), limits) if one.stage == "validate")
 
 
-def _call(
+def _call(  # noqa: C901  one closed list
     feed: Feed, call: AnyCall, values: Mapping[str, Sample], *, nulls: bool
 ) -> dict[str, Any]:
     """A whole call with these values."""
@@ -114,8 +123,12 @@ def _call(
     match call:
         case Track():
             whole["event"] = call.event or "x"
+            if parts := device_parts(call):
+                whole["context"] = {"device": dict.fromkeys(parts, "x") | {"type": "ios"}}
         case Group():
             whole["groupId"] = "x"
+        case Whole():  # the rows have the calls; what is constant can be tried
+            whole |= {"type": "track", "event": "x", "userId": "x"}
         case _ if call.type == "alias":
             whole["previousId"] = "x"
         case _:

@@ -17,6 +17,8 @@ from pipeline.source.body import WITH_NULLS, WITHOUT_NULLS, value_column
 _FIRST_INK, _LAST_INK = 33, 126
 """ASCII characters that are not blank: most ids start with one."""
 
+DEVICE_TYPES: Final = ("android", "ios")
+
 MIN_TIME: Final = "TIMESTAMP '0001-01-01 00:00:00Z'"
 END_OF_TIME: Final = "TIMESTAMP '10000-01-01 00:00:00Z'"
 
@@ -68,6 +70,15 @@ def id_rules(field: str, id_: Column, limits: Limits, *, required: bool) -> Iter
 def either_rule(first: Column, second: Column) -> Rule:
     """A call is about somebody."""
     return Rule(broken=first.isNull() & second.isNull(), reason="id_missing", detail="userId")
+
+
+def device_rules(token: Column, type_: Column | None) -> Iterator[Rule]:
+    """A device has a token, and is of a type that the API knows."""
+    missing = F.coalesce(blank(token), F.lit(True))
+    yield Rule(broken=missing, reason="id_missing", detail="context.device.token")
+    if type_ is not None:
+        unknown = ~F.coalesce(type_.isin(*DEVICE_TYPES), F.lit(True))
+        yield Rule(broken=unknown, reason="device_type", detail="context.device.type")
 
 
 def event_rules(event: Column, limits: Limits) -> Iterator[Rule]:

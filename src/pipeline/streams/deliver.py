@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import NoReturn
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -20,6 +21,7 @@ from pipeline.delivery.plan import Barrier
 from pipeline.log import logger
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.count import Counted, VersionCount, count_changes
+from pipeline.source.isolate import WrongMappingError
 from pipeline.source.net import net
 from pipeline.streams.barrier import BarrierReader
 from pipeline.streams.claim import Claim
@@ -35,6 +37,7 @@ from pipeline.tables.outcomes import SliceResult
 
 JOB = "deliver"
 QUEUE_DEPTH = "queue_depth"
+MAPPING = "mapping"
 LOW_WATER = 0.8
 """Of the queue's setting: below it a feed that held for a deep queue goes on."""
 
@@ -99,16 +102,19 @@ class DeliverFeed:
         slices = math.ceil(counted.changes / delivery.slice_rows)
         logger(feed=self.feed).info("batch.began", changes=counted.changes, slices=slices)
         versions = (counted.versions[0].version, counted.versions[-1].version)
-        with cut(
-            netted,
-            self.checked,
-            slices=slices,
-            tasks=delivery.tasks,
-            one_version=versions[0] == versions[1],
-            keep=delivery.site == "tasks",
-        ) as slice_rows:
-            for number in range(slices):
-                self._slice_until_done(spark, partial(slice_rows, number), versions, booked)
+        try:
+            with cut(
+                netted,
+                self.checked,
+                slices=slices,
+                tasks=delivery.tasks,
+                one_version=versions[0] == versions[1],
+                keep=delivery.site == "tasks",
+            ) as slice_rows:
+                for number in range(slices):
+                    self._slice_until_done(spark, partial(slice_rows, number), versions, booked)
+        except WrongMappingError as error:
+            self._wait_for_mending(spark, str(error), versions[1], counted.changes)
 
     def _book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
         entries = [
@@ -262,6 +268,20 @@ class DeliverFeed:
         self._hold_for(reason, detail, version, messages).wait_for(spark, over)
         if not released():
             raise FeedChangedError(self.feed)
+
+    def _wait_for_mending(
+        self, spark: SparkSession, why: str, version: int, changes: int
+    ) -> NoReturn:
+        """Hold until the feed's file says something else, and start again with that."""
+        watch = self._watch()
+
+        def over() -> bool:
+            watch.overflows(spark)  # for its alerts: what cannot be mapped goes nowhere
+            return self._changed()
+
+        detail = f"{why}; goes on by itself when the feed file is mended"
+        self._hold_for(MAPPING, detail, version, changes).wait_for(spark, over)
+        raise FeedChangedError(self.feed)
 
     def _changed(self) -> bool:
         """Whether the feed's file says something else by now; one that is broken does not yet."""

@@ -14,11 +14,17 @@ ROWS = {
     "accounts": [("a1", "Acme", "gold", 3)],
     "account_members": [("a1", "ann", "owner")],
     "suppressions": [("ann", None)],
+    "devices": [("ann", "t1", "iOS", "2.1")],
+    "outbox": [
+        ("c1", "ann", '{"type":"track","userId":"ann","event":"Paid","context":{"ip":"::1"}}', None)
+    ],
 }
 EXPECTED = {
     "accounts": [("group", None), ("track", "Object Deleted")],
     "account_members": [("group", None), ("track", "Relationship Deleted")],
     "suppressions": [("track", "User Suppressed"), (None, None)],
+    "devices": [("track", "Device Created or Updated"), ("track", "Device Deleted")],
+    "outbox": [("track", "Paid"), (None, None)],
 }
 
 
@@ -40,7 +46,9 @@ def test_an_example_makes_calls_that_the_api_takes(source, name):
     assert [(row.call_type, row.event) for row in drafts] == EXPECTED[name]
     for row in drafts:
         if row.kind is None:
-            call = json.loads(row.body[:-1])
+            own = row.asDict().get("envelope") or "{}"
+            call = json.loads(row.body[:-1]) | json.loads(own)
+            assert bool(own != "{}") == (name in {"devices", "outbox"})
             assert check_line(json.dumps(call).encode()) == ()
         else:
             assert (row.kind, row.reason) == ("skipped", "nothing")

@@ -10,7 +10,11 @@ from pipeline.tables.layout import Layout
 
 @pytest.mark.parametrize(
     "root",
-    ["dbfs:/tmp/pipeline", "abfss://box@account.dfs.core.windows.net/pipeline", "s3://box/pipeline"],
+    [
+        "dbfs:/tmp/pipeline",
+        "abfss://box@account.dfs.core.windows.net/pipeline",
+        "s3://box/pipeline",
+    ],
 )
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_uri_stays_what_it_is(root, end):
