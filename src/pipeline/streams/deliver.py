@@ -32,6 +32,7 @@ from pipeline.streams.recheck import current_feed
 from pipeline.streams.retention import RetentionWatch
 from pipeline.streams.runtime import FeedChangedError, Runtime
 from pipeline.streams.slice import Slice, send
+from pipeline.streams.slow import Slow, half_of
 from pipeline.tables import books, commands
 from pipeline.tables.outcomes import SliceResult
 
@@ -157,9 +158,14 @@ class DeliverFeed:
         slice_rows: Callable[[], DataFrame],
         versions: tuple[int, int],
         booked: Future[None],
+        halvings: int = 0,
     ) -> None:
-        """Repeat a slice until nothing of it is unsent. Each repeat reads everything anew."""
-        waive, repeated = False, False
+        """Repeat a slice until nothing of it is unsent. Each repeat reads everything anew.
+
+        One that is past its time before it has sent anything, twice, goes on in halves.
+        """
+        waive, repeated = False, halvings > 0
+        slow = Slow(self.runtime, self.feed, halvings)
         while True:
             self.runtime.stop.pause(0)
             audit_key_changes(spark, self.runtime, JOB)
@@ -182,6 +188,11 @@ class DeliverFeed:
             result = send(spark, self.runtime, self.claim, one, barrier, reader.result)
             self._learn(result)
             if not result.unsent:
+                return
+            if slow.must_halve(spark, result):
+                for half in range(2):
+                    rows_of = partial(half_of, slice_rows, halvings, half)
+                    self._slice_until_done(spark, rows_of, versions, booked, halvings + 1)
                 return
             waive, repeated = self._hold(spark, result, versions[1]) or waive, True
 

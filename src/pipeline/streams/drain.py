@@ -26,6 +26,7 @@ from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.obey import obey
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
+from pipeline.streams.slow import in_vain, tell_slow
 from pipeline.streams.upkeep import upkeep
 from pipeline.tables import commands, leases, retry_queue
 from pipeline.tables.outcomes import SliceResult
@@ -59,6 +60,8 @@ class Drain:
     """What is due at the first tick is sent, and nothing that comes due later: waits may be
     shorter than a tick, and then something would always be due."""
     due_at: datetime | None = field(default=None)
+    limit: int = field(default=0)
+    """Messages of a tick at most; fewer than the setting after ticks that were too slow."""
 
     def __call__(self, _ticks: DataFrame, batch_id: int) -> None:
         """A trigger of the rate source, whose rows say nothing."""
@@ -86,7 +89,7 @@ class Drain:
         return self._send_due(spark, number, marks)
 
     def _send_due(self, spark: SparkSession, number: int, marks: tuple[Mark, ...]) -> Tick:
-        limit = self.runtime.settings.triggers.drain_rows
+        limit = self.limit or self.runtime.settings.triggers.drain_rows
         read_at = now()
         due_at = self.due_at or datetime.now(UTC)
         if self.once:
@@ -110,10 +113,21 @@ class Drain:
         result = send(spark, self.runtime, self.claim, one, Barrier(read_at=read_at))
         trouble = result.troubled > 0
         self.rate = adapt(self.runtime.settings.rate, one.rate, top, trouble=trouble)
+        self._bound(spark, limit, result)
         logger(job=JOB).info("tick.sent", tick=number, messages=result.calls, unsent=result.unsent)
         if set(result.holds) - {DEADLINE}:
             self._fall_ill(spark, result)
         return Tick(sent=result.calls - result.unsent, holds=self.probe is not None)
+
+    def _bound(self, spark: SparkSession, limit: int, result: SliceResult) -> None:
+        """Halve the next tick where this one took too long to prepare, else double it again."""
+        most = self.runtime.settings.triggers.drain_rows
+        if in_vain(result):
+            self.limit = max(min(limit, result.calls) // 2, 1)
+            if limit == most or self.limit == 1 < limit:
+                tell_slow(spark, self.runtime, None, result.calls, smallest=self.limit == 1)
+        else:
+            self.limit = min(limit * 2, most)
 
     def _fall_ill(self, spark: SparkSession, result: SliceResult) -> None:
         reason = min(set(result.holds) - {DEADLINE})
