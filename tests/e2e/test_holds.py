@@ -1,8 +1,10 @@
 """Feeds that hold alone, for what became of their source, and go on by themselves."""
 
+import re
 import shutil
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pytest
 from deltalake import write_deltalake
 
 from pipeline.streams.run import HELD, OK, run_deliver
-from pipeline.tables import holds
+from pipeline.tables import commands, holds
 from pipeline.tables.layout import layout
 
 from .conftest import ORDERS, PEOPLE, PEOPLE_FEED
@@ -34,9 +36,7 @@ def held(spark, shop):
 @pytest.fixture
 def impatient(shop):
     """Settings under which a hold ends the job soon."""
-    waits = shop.settings.delivery.holds.model_copy(update={"outlast": shop.settings.lease.poll})
-    delivery = shop.settings.delivery.model_copy(update={"holds": waits})
-    return shop.settings.model_copy(update={"delivery": delivery})
+    return holding(shop.settings, shop.settings.lease.poll)
 
 
 def test_a_source_that_changes_holds_its_feed_alone(spark, shop, impatient):
@@ -66,33 +66,95 @@ def test_a_source_that_changes_holds_its_feed_alone(spark, shop, impatient):
     assert "p4" in {p["user_id"] for p in shop.sandbox.client.people()}
 
 
-@pytest.mark.long
-def test_a_corrected_feed_lifts_the_delete_guard_without_a_restart(spark, shop):
-    """Who narrowed the guard on purpose would have to stop the job, too, or release by hand."""
+@pytest.fixture
+def patient(shop):
+    """Settings under which a hold lasts for as long as a busy machine needs to lift it."""
+    return holding(shop.settings, timedelta(minutes=5))
+
+
+def holding(settings, outlast):
+    waits = settings.delivery.holds.model_copy(update={"outlast": outlast})
+    delivery = settings.delivery.model_copy(update={"holds": waits})
+    return settings.model_copy(update={"delivery": delivery})
+
+
+def guarded(shop):
+    """The feed of people, with a guard against few deletes; the corrected one has none."""
     file = Path(shop.settings.sources.feeds) / "people.yml"
     file.write_text(PEOPLE_FEED + "delete_guard: {count: 2, share: 0.1}\n")
+    return lambda: file.write_text(PEOPLE_FEED)
+
+
+def once_held(spark, shop, act):
+    """A thread that acts as soon as something holds; and what held."""
+    seen = {}
+
+    def wait():
+        deadline = time.monotonic() + 240
+        while not seen and time.monotonic() < deadline:
+            time.sleep(0.2)
+            seen.update(held(spark, shop))
+        act()
+
+    somebody = threading.Thread(target=wait)
+    somebody.start()
+    return somebody, seen
+
+
+def test_a_corrected_feed_lifts_the_delete_guard_without_a_restart(spark, shop, patient):
+    """Who narrowed the guard on purpose would have to stop the job, too, or release by hand."""
+    correct = guarded(shop)
     shop.insert("people", PEOPLE, [person(n) for n in range(8)])
     shop.insert("orders", ORDERS, [order(1)])
     assert run_deliver(spark, shop.settings, available_now=True) == OK
     shop.delta("people").delete("person_id < 'p5'")
-    seen = {}
-
-    def correct():
-        deadline = time.monotonic() + 60
-        while not seen and time.monotonic() < deadline:
-            time.sleep(0.5)
-            seen.update(held(spark, shop))
-        file.write_text(PEOPLE_FEED)
-
-    somebody = threading.Thread(target=correct)
-    somebody.start()
-    waits = shop.settings.delivery.holds.model_copy(
-        update={"outlast": shop.settings.lease.poll * 60}
-    )
-    delivery = shop.settings.delivery.model_copy(update={"holds": waits})
-    settings = shop.settings.model_copy(update={"delivery": delivery})
-    assert run_deliver(spark, settings, available_now=True) == OK
+    somebody, seen = once_held(spark, shop, correct)
+    assert run_deliver(spark, patient, available_now=True) == OK
     somebody.join()
     assert seen["people"][0] == "delete_guard"
     assert held(spark, shop) == {}
     assert {p["user_id"] for p in shop.sandbox.client.people()} == {"p5", "p6", "p7"}
+
+
+def test_overwrites_are_updates_and_an_emptied_source_waits_for_somebody(spark, shop):
+    """A nightly INSERT OVERWRITE, or a mistake, would delete everybody from Customer.io."""
+    guarded(shop)
+    people = [person(n) for n in range(8)]
+    shop.insert("people", PEOPLE, people)
+
+    def overwrite(rows):
+        rows = pa.Table.from_pylist(rows, schema=PEOPLE)
+        write_deltalake(shop.table("people"), rows, mode="overwrite")
+
+    def deliver():
+        settings = holding(shop.settings, timedelta(seconds=1))
+        status = run_deliver(spark, settings, feeds=["people"], available_now=True)
+        return status, len(shop.accepted())
+
+    def ages():
+        return [(p["deleted"], p["attributes"].get("age")) for p in shop.sandbox.client.people()]
+
+    assert deliver() == (OK, 8)
+    overwrite(people)
+    assert deliver() == (OK, 8)
+    overwrite([one | {"age": "31"} for one in people])
+    assert deliver() == (OK, 16)
+    assert ages() == [(False, 31)] * 8
+
+    overwrite([])
+    wrong = shop.delta("people").version()
+    overwrite([one | {"age": "32"} for one in people])
+    assert deliver() == (HELD, 16)
+    reason, detail = held(spark, shop)["people"]
+    assert reason == "delete_guard"
+    assert ages() == [(False, 31)] * 8
+
+    upto = int(re.search(r"--feed people --version (\d+)", detail)[1])
+    assert upto >= wrong
+    where = layout(shop.settings)
+    commands.wish(
+        spark, where, "release-1", "release", requested_by="me", feed="people", source_version=upto
+    )
+    assert deliver() == (OK, 32)
+    assert ages() == [(False, 32)] * 8
+    assert held(spark, shop) == {}

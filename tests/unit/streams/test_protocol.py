@@ -214,4 +214,6 @@ def test_the_model_sees_what_is_broken(monkeypatch, broken):
     """A model that finds no fault in a broken protocol says nothing of the whole one."""
     broken(monkeypatch)
     with pytest.raises(SEEN):
-        run_state_machine_as_test(Protocol, settings=shipped(max_examples=200, phases=[Phase.generate]))
+        run_state_machine_as_test(
+            Protocol, settings=shipped(max_examples=200, phases=[Phase.generate])
+        )
