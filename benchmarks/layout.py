@@ -93,7 +93,7 @@ def _outcomes(spark: SparkSession, version: int) -> Any:
             "payload"
         ),
     )
-    return _whole(rows, OUTCOMES)
+    return whole(rows, OUTCOMES)
 
 
 def _waiting(spark: SparkSession) -> Any:
@@ -104,10 +104,11 @@ def _waiting(spark: SparkSession) -> Any:
         F.format_string("%026d", F.col("id")).alias("message_id"),
         payload.alias("payload"),
     )
-    return _whole(rows, RETRY_QUEUE)
+    return whole(rows, RETRY_QUEUE)
 
 
-def _whole(rows: Any, table: Table) -> Any:
+def whole(rows: Any, table: Table) -> Any:
+    """All columns of a table: those of *rows*, and null for the rest."""
     there = set(rows.columns)
     return rows.select(
         *(F.col(c.name) if c.name in there else F.lit(None).cast(c.type).alias(c.name)

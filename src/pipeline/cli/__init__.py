@@ -4,8 +4,9 @@ A module imports Spark, and what else is slow, inside its commands: `--help` ans
 """
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Delta change feeds to Customer.io.",
 )
+GIVEN = re.compile(r"(--[a-z][a-z-]*)=(true|false|)")
 GROUPS = (
     jobs,
     status,
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     failure.
     """
     try:
-        app(sys.argv[1:] if arguments is None else list(arguments))
+        app(list(_given(sys.argv[1:] if arguments is None else arguments)))
     except SystemExit as end:
         if end.code:
             raise
@@ -110,3 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+
+
+def _given(words: Sequence[str]) -> Iterator[str]:
+    """The words without options that a job leaves empty: a job gives each of its parameters.
+
+    `--reason=` and `--stale=false` are not given; `--stale=true` is `--stale`.
+    """
+    for word in words:
+        found = GIVEN.fullmatch(word)
+        if found is None:
+            yield word
+        elif found[2] == "true":
+            yield found[1]

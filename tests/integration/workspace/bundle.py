@@ -79,11 +79,13 @@ def _round(cli: str, host: str, target: str, workspace: Workspace) -> None:
         raise FailedError(f"{target}: the second plan shows changes: {second}")
     run("run", "setup")
     run("run", "release", "--params", "feed=orders,version=7")
-    given = {
-        p["name"]: p["value"] for run in workspace.runs.values() for p in run["job_parameters"]
-    }
-    if given != {"feed": "orders", "version": "7"}:
-        raise FailedError(f"{target}: parameters of the run arrived as {given}")
+    run("run", "replay", "--params", "feed=orders,dry_run=false")
+    given = [
+        {p["name"]: p["value"] for p in run["job_parameters"]} for run in workspace.runs.values()
+    ]
+    for expected in ({"feed": "orders", "version": "7"}, {"feed": "orders", "dry_run": "false"}):
+        if expected not in given:
+            raise FailedError(f"{target}: parameters of the runs arrived as {given}")
     _look(workspace, target)
     run("destroy", "--auto-approve")
     left = [*workspace.jobs, *workspace.scopes, *(k for n in workspace.named.values() for k in n)]

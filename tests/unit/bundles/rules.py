@@ -151,6 +151,21 @@ def commands_exist(bundle: Bundle) -> Found:
                 yield f"job {key}: `pipeline {command.name}` has no option {name}"
 
 
+def parameters_arrive(bundle: Bundle) -> Found:
+    """Each parameter of a job is one word of a task, so that an empty one is not given."""
+    for key, job in _jobs(bundle):
+        declared = {one["name"] for one in job.get("parameters", ())}
+        used: set[str] = set()
+        for task in job["tasks"]:
+            for word in task["python_wheel_task"]["parameters"]:
+                named = re.findall(r"{{job\.parameters\.([^}]*)}}", word)
+                used.update(named)
+                if named and not re.fullmatch(r"--[a-z][a-z-]*={{[^{}]*}}", word):
+                    yield f"job {key}: {word!r} is not --option={{{{job.parameters.name}}}}"
+        for name in sorted(declared ^ used):
+            yield f"job {key}: parameter {name} is {'not used' if name in declared else 'unknown'}"
+
+
 def settings_can_be_set(bundle: Bundle) -> Found:
     """Each `--set` names a setting that there is."""
     from pipeline.settings import Settings
@@ -234,6 +249,7 @@ RULES: tuple[Callable[[Bundle], Found], ...] = (
     dev_starts_nothing,
     descriptions_are_docstrings,
     commands_exist,
+    parameters_arrive,
     settings_can_be_set,
     versions_are_locked,
     serverless_ends,

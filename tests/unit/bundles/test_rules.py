@@ -107,6 +107,21 @@ CASES = [
     ),
     (rules.commands_exist, lambda c: words(c).append("--now"), "has no option --now"),
     (
+        rules.parameters_arrive,
+        lambda c: words(c, "replay").remove("--stale={{job.parameters.stale}}"),
+        "parameter stale is not used",
+    ),
+    (
+        rules.parameters_arrive,
+        lambda c: words(c, "replay").append("--note={{job.parameters.note}}"),
+        "parameter note is unknown",
+    ),
+    (
+        rules.parameters_arrive,
+        lambda c: words(c, "replay").append("{{job.parameters.feed}}"),
+        "is not --option=",
+    ),
+    (
         rules.settings_can_be_set,
         lambda c: words(c).__setitem__(1, "tables.schema=x"),
         "--set tables.schema: there is no such setting",
