@@ -174,8 +174,8 @@ BOOKS: Final = Table(
         ("booked_at", "timestamp", "When it was read"),
     ),
 )
-"""Neither partitioned nor clustered: a week of eight feeds with a commit a minute each is one file of
-143 KB, which a reader has whole; by feed it would be 8 files of 1,045 KB in all, and each append
+"""Neither partitioned nor clustered: a week of eight feeds with a commit a minute each is one file
+of 143 KB, which a reader has whole; by feed it would be 8 files of 1,045 KB in all, and each append
 would write 8 files instead of one (`benchmarks/small_layout.py`, as for the tables below).
 """
 
@@ -219,8 +219,8 @@ LEASES: Final = Table(
         "delta.logRetentionDuration": "interval 3650 days",
     },
 )
-"""Neither partitioned nor clustered: ten years of nine leases, claimed five times a day, are one file
-of 697 KB; by name 8 files of 748 KB. A lease is judged from the change feed's order since the
+"""Neither partitioned nor clustered: ten years of nine leases, claimed five times a day, are one
+file of 697 KB; by name 8 files of 748 KB. A lease is judged from the change feed's order since the
 beginning, so the log is kept for ten years.
 """
 
@@ -244,8 +244,8 @@ HOLDS: Final = Table(
         ("recorded_at", "timestamp", "When this row was written"),
     ),
 )
-"""Neither partitioned nor clustered: a year of ten holds a day is one file of 81 KB; by feed it would
-be 8 files of 117 KB, and who asks for all that holds would open eight times as many.
+"""Neither partitioned nor clustered: a year of ten holds a day is one file of 81 KB; by feed it
+would be 8 files of 117 KB, and who asks for all that holds would open eight times as many.
 """
 
 STREAM_PROGRESS: Final = Table(
@@ -281,8 +281,8 @@ ALERTS: Final = Table(
         ("runbook", "string", "Section of docs/runbook.md that says what to do"),
     ),
 )
-"""Neither partitioned nor clustered: 400 days of twenty rows are one file of 44 KB; by feed 8 files of
-63 KB.
+"""Neither partitioned nor clustered: 400 days of twenty rows are one file of 44 KB; by feed 8 files
+of 63 KB.
 """
 
 AUDIT_LOG: Final = Table(
