@@ -242,6 +242,8 @@ class Retention(_Part):
     commands: timedelta | None = timedelta(days=400)
     stream_progress: timedelta | None = timedelta(days=30)
     alerts: timedelta | None = timedelta(days=400)
+    figures: timedelta | None = timedelta(days=70)
+    """Eight weeks of them make the expected ranges."""
 
 
 class Maintenance(_Part):

@@ -162,6 +162,7 @@ def ask_for(
     every: bool,
     dry_run: bool,
     yes: bool,
+    argument: dict[str, Any] | None = None,
 ) -> None:
     """Ask for *verb* of what matches, after a look at it and a question."""
     from pipeline.operations import messages  # noqa: PLC0415  Spark is slow to import
@@ -186,7 +187,7 @@ def ask_for(
         return
     if not yes:
         typer.confirm(f"{verb} {len(chosen):,} messages? They {_ASKED[verb]}", abort=True)
-    request = ask(spark, settings, verb, chosen)
+    request = ask(spark, settings, verb, chosen, argument=argument)
     console.print(
         f"Asked: {verb} of {len(chosen):,} messages, request {request}. drain carries it out at "
         f"its next tick; see\n  pipeline commands --conf {conf}",

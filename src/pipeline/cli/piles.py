@@ -10,6 +10,7 @@ from pipeline.cli.options import LOCAL, AsJson, Conf
 from pipeline.operations.choice import Pile
 from pipeline.settings import load_settings
 
+_STALE: Final = "Also where a later change of the person was accepted."
 _DISCARD: Final = "Never send these: they end as cancelled, with who asked for it."
 
 
@@ -63,6 +64,8 @@ def _pile(pile: Pile, says: str, verbs: Mapping[str, str]) -> typer.Typer:
 
 def _add(app: typer.Typer, pile: Pile, verb: str, does: str) -> None:
     """One verb: it appends to the commands table, and drain applies it."""
+    replays = verb == "replay"
+    stale_option = typer.Option("--stale", help=_STALE, hidden=not replays)
 
     @app.command(verb, help=does)
     def _ask(
@@ -75,12 +78,15 @@ def _add(app: typer.Typer, pile: Pile, verb: str, does: str) -> None:
         newer_than: filters.NewerThan = None,
         limit: filters.Limit = None,
         every: filters.All = False,  # noqa: FBT002
+        stale: Annotated[bool, stale_option] = False,  # noqa: FBT002
         dry_run: filters.DryRun = False,  # noqa: FBT002
         yes: filters.Yes = False,  # noqa: FBT002
         conf: Conf = LOCAL,
     ) -> None:
         from pipeline.cli.messages import ask_for  # noqa: PLC0415
 
+        if stale and not replays:
+            raise typer.BadParameter(f"--stale is for replay, not for {verb}")
         settings = load_settings(conf)
         wanted = filters.chosen(
             settings,
@@ -93,7 +99,16 @@ def _add(app: typer.Typer, pile: Pile, verb: str, does: str) -> None:
             message_ids=message_ids,
         )
         ask_for(
-            conf, settings, pile, verb, wanted, limit=limit, every=every, dry_run=dry_run, yes=yes
+            conf,
+            settings,
+            pile,
+            verb,
+            wanted,
+            limit=limit,
+            every=every,
+            dry_run=dry_run,
+            yes=yes,
+            argument={"stale": True} if stale else None,
         )
 
 

@@ -48,6 +48,11 @@ ALERTS: Final[Mapping[str, Severity]] = {
     "source.silent": "critical",
     "changes.unusual": "warning",
     "deletes.unusual": "warning",
+    "queue.unusual": "warning",
+    "dead.unusual": "warning",
+    "api.unusual": "warning",
+    "latency.unusual": "warning",
+    "freshness.unusual": "warning",
     "clock.skewed": "warning",
     "tables.unwritable": "critical",
 }
@@ -85,6 +90,12 @@ class FeedFigures:
     history: Mapping[datetime, float] = field(default_factory=dict)
     """Changes by the hour that they were read in."""
     deletes: Mapping[datetime, float] = field(default_factory=dict)
+    retention_used: float | None = None
+    """Share of the source's retention that what was not read has used up; 0: all was read."""
+    retention_left_seconds: float | None = None
+    """Until the source may drop what was not read."""
+    levels: Mapping[str, Mapping[datetime, float]] = field(default_factory=dict)
+    """By metric of `core.levels`: the worst of each hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

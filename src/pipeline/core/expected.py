@@ -9,7 +9,7 @@ outages or floods without moving the range.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -36,6 +36,18 @@ SURE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How values are compared: on this scale their spread does not depend on their size."""
+
+    to: Callable[[float], float]
+    back: Callable[[float], float]
+    least: float
+    """The least spread that is believed, on the scale."""
+    absent: float | None
+    """What an hour without a value stands for; None: for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """A range, and what it was made from."""
 
@@ -55,11 +67,39 @@ class Expected:
         return f"{self.low:,.0f} to {self.high:,.0f}"
 
 
-def expected(history: Mapping[datetime, float], hour: datetime) -> Expected | None:
+def _stable(value: float) -> float:
+    """Anscombe's transform."""
+    return 2 * math.sqrt(max(value, 0.0) + 3 / 8)
+
+
+def _back(value: float) -> float:
+    return max((max(value, 0.0) / 2) ** 2 - 3 / 8, 0.0)
+
+
+def _log(value: float) -> float:
+    return math.log(max(value, 0.0) + TINY)
+
+
+def _exp(value: float) -> float:
+    return max(math.exp(value) - TINY, 0.0)
+
+
+TINY: Final = 1e-3
+"""Added to a level before its logarithm, so that nought has one."""
+COUNTS: Final = Scale(to=_stable, back=_back, least=1.0, absent=0.0)
+"""Counts of an hour: an hour that is not named had none."""
+LEVELS: Final = Scale(to=_log, back=_exp, least=0.15, absent=None)
+"""Shares, seconds, lengths of a queue: they vary by factors. An hour without one says nothing, and
+less than twice the usual (4.5 times 0.15, as a logarithm) is never unusual."""
+
+
+def expected(
+    history: Mapping[datetime, float], hour: datetime, scale: Scale = COUNTS
+) -> Expected | None:
     """The range for the hour that begins at *hour*; None while the history is too short.
 
-    *history* has counts by the beginning of their hour. Hours that it does not name count as
-    nought from its first hour on: nothing was counted then.
+    *history* has values by the beginning of their hour. Where *scale* says so, hours that it does
+    not name have its absent value from its first hour on.
     """
     if not history:
         return None
@@ -71,43 +111,44 @@ def expected(history: Mapping[datetime, float], hour: datetime) -> Expected | No
         back = [hour - step * n for n in range(1, most + 1) if hour - step * n >= first]
         if len(back) >= few:
             near = (at + HOUR * shift for at in back for shift in (-1, 0, 1))
-            samples = [history.get(at, 0.0) for at in near]
-            return _range(samples, season, _noise(history, hour, step))
+            found = (history.get(at, scale.absent) for at in near)
+            samples = [one for one in found if one is not None]
+            if len(samples) >= few:
+                return _range(samples, season, _noise(history, hour, step, scale), scale)
     return None
 
 
-def _noise(history: Mapping[datetime, float], hour: datetime, season: timedelta) -> float:
+def _noise(
+    history: Mapping[datetime, float], hour: datetime, season: timedelta, scale: Scale
+) -> float:
     """The usual spread of this feed whatever the hour.
 
     By how much an hour differs from the one a season before. Where a purchase is ten rows, the
     quiet hours alone would promise too much.
     """
     recent = (hour - HOUR * n for n in range(1, RECENT + 1))
-    pairs = ((history.get(at, 0.0), history.get(at - season, 0.0)) for at in recent)
-    differences = [abs(_stable(a) - _stable(b)) for a, b in pairs if a or b]
+    pairs = (
+        (history.get(at, scale.absent), history.get(at - season, scale.absent)) for at in recent
+    )
+    differences = [
+        abs(scale.to(a) - scale.to(b))
+        for a, b in pairs
+        if a is not None and b is not None and (a or b)
+    ]
     return NORMAL * median(differences) / math.sqrt(2) if differences else 0.0
 
 
-def _range(samples: list[float], season: str, noise: float) -> Expected:
-    stable = [_stable(value) for value in samples]
+def _range(samples: list[float], season: str, noise: float, scale: Scale) -> Expected:
+    stable = [scale.to(value) for value in samples]
     centre = median(stable)
-    spread = max(NORMAL * median(abs(value - centre) for value in stable), noise, 1.0)
+    spread = max(NORMAL * median(abs(value - centre) for value in stable), noise, scale.least)
     return Expected(
-        low=_back(centre - CUT * spread),
-        centre=_back(centre),
-        high=_back(centre + CUT * spread),
+        low=scale.back(centre - CUT * spread),
+        centre=scale.back(centre),
+        high=scale.back(centre + CUT * spread),
         samples=len(samples),
         season=season,
     )
-
-
-def _stable(value: float) -> float:
-    """Anscombe's transform."""
-    return 2 * math.sqrt(max(value, 0.0) + 3 / 8)
-
-
-def _back(value: float) -> float:
-    return max((max(value, 0.0) / 2) ** 2 - 3 / 8, 0.0)
 
 
 def silence_after(usual: Expected | None) -> timedelta | None:

@@ -15,7 +15,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.fold import MESSAGE_KINDS
-from pipeline.core.records import ALERTS, BOOKS, COMMANDS, OUTCOMES, STREAM_PROGRESS, Table
+from pipeline.core.records import (
+    ALERTS,
+    BOOKS,
+    COMMANDS,
+    FIGURES,
+    OUTCOMES,
+    STREAM_PROGRESS,
+    Table,
+)
 from pipeline.settings import Retention
 from pipeline.tables import books
 from pipeline.tables.layout import Layout, literal
@@ -74,6 +82,7 @@ def remove_old(
         _delete(spark, where, COMMANDS, "rows", keep.commands, now),
         _delete(spark, where, STREAM_PROGRESS, "rows", keep.stream_progress, now),
         _delete(spark, where, ALERTS, "rows", keep.alerts, now),
+        _delete(spark, where, FIGURES, "rows", keep.figures, now),
     ]
     if keep.ledger is not None:
         dead_before = None if keep.dead is None else now - keep.dead

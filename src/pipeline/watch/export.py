@@ -26,6 +26,16 @@ GAUGES: Final[Mapping[str, tuple[str, str, Figure]]] = {
         lambda f: f.freshness_seconds,
     ),
     "pipeline.changes": ("{change}", "Changes read in 60 minutes", lambda f: f.changes_hour),
+    "pipeline.retention.used": (
+        "1",
+        "Share of the source's retention that the backlog uses",
+        lambda f: f.retention_used,
+    ),
+    "pipeline.retention.left": (
+        "s",
+        "Until the source may drop what was not read",
+        lambda f: f.retention_left_seconds,
+    ),
     "pipeline.books.missing": ("{message}", "Messages without an outcome", lambda f: f.missing),
 }
 """Name to unit, meaning and figure; each has the attribute feed."""

@@ -6,7 +6,7 @@ What fires is read back from `alerts` at the start, so that a restart tells nobo
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.alarm import ALERTS as SEVERITIES
-from pipeline.core.alarm import Change, Finding, Limits, anchor, changes, judge
+from pipeline.core.alarm import Change, FeedFigures, Finding, Limits, anchor, changes, judge
+from pipeline.core.levels import unusual
 from pipeline.core.records import ALERTS
 from pipeline.log import logger
 from pipeline.settings import Settings
@@ -95,7 +96,17 @@ class Watch:
                 held = measure.held(self.spark, self.settings)
                 if self.latest is not None:
                     self.latest.feeds, self.latest.holds = figures, held
-                return judge(figures, held, self.limits, now)
+                self._keep(figures)
+                hour = (now - timedelta(minutes=30)).replace(minute=0, second=0, microsecond=0)
+                levels = (found for one in figures for found in unusual(one, hour))
+                return (*judge(figures, held, self.limits, now), *levels)
+
+    def _keep(self, figures: tuple[FeedFigures, ...]) -> None:
+        """Keep the figures; where that fails, they are judged all the same."""
+        try:
+            measure.keep(self.spark, self.settings, figures)
+        except Exception as error:  # noqa: BLE001  tried again at the next look
+            logger().warning("figures.not_written", error=type(error).__name__)
 
     def _of_drain(self, now: datetime) -> tuple[Finding, ...]:
         seconds = measure.drain_seconds(self.spark, self.settings)

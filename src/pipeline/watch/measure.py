@@ -1,4 +1,4 @@
-"""The figures that alerts are judged by, read from the pipeline's tables. Nothing is written."""
+"""The figures that alerts are judged by, read from the pipeline's tables, and kept in `figures`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,14 @@ from pyspark.sql import Row, SparkSession
 from pipeline.core.alarm import FeedFigures, HoldFigures, Limits
 from pipeline.core.expected import HOUR, WEEKS
 from pipeline.core.feed import Feed
-from pipeline.core.records import BOOKS, OUTCOMES, RETRY_QUEUE, STREAM_PROGRESS
+from pipeline.core.levels import KEPT, UNUSUAL
+from pipeline.core.records import BOOKS, FIGURES, OUTCOMES, RETRY_QUEUE, STREAM_PROGRESS
+from pipeline.core.retention import retention, used
 from pipeline.settings import Settings
-from pipeline.source.locate import locate
+from pipeline.source.locate import locate, table_detail
 from pipeline.tables import holds
 from pipeline.tables.layout import Layout, layout
+from pipeline.tables.rows import append_rows
 
 _OF_LATE: Final = """
 SELECT feed, count_if(kind = 'accepted') AS accepted, count_if(kind = 'dead') AS dead,
@@ -57,6 +60,12 @@ SELECT feed, date_trunc('HOUR', booked_at) AS hour, sum(changes) AS changes,
 FROM {books} WHERE origin = 'commit'
   AND booked_at >= current_timestamp() - INTERVAL {days} DAYS
 GROUP BY feed, date_trunc('HOUR', booked_at)"""
+# The worst minute of each hour, to compare the minute that is now with.
+_LEVELS: Final = """
+SELECT feed, metric, date_trunc('HOUR', recorded_at) AS hour, max(value) AS value
+FROM {figures} WHERE metric IN ({metrics})
+  AND recorded_at >= current_timestamp() - INTERVAL {days} DAYS
+GROUP BY feed, metric, date_trunc('HOUR', recorded_at)"""
 # Each message has one first outcome, its number 1: so nothing needs to be told apart here.
 _MISSING: Final = """
 SELECT b.feed, sum(greatest(b.messages - coalesce(o.messages, 0), 0)) AS missing
@@ -85,11 +94,14 @@ class History:
 
     changes: Mapping[str, Mapping[datetime, float]]
     deletes: Mapping[str, Mapping[datetime, float]]
+    levels: Mapping[str, Mapping[str, Mapping[datetime, float]]]
+    """By feed and metric: the worst of each hour."""
 
 
 def history(spark: SparkSession, settings: Settings) -> History:
     """Changes and deletes that were read, by feed and hour; the hour that runs is left out."""
-    sql = _HISTORY.format(**_names(layout(settings)), days=7 * WEEKS + 2)
+    names, days = _names(layout(settings)), 7 * WEEKS + 2
+    sql = _HISTORY.format(**names, days=days)
     changes: dict[str, dict[datetime, float]] = {}
     deletes: dict[str, dict[datetime, float]] = {}
     this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -98,7 +110,26 @@ def history(spark: SparkSession, settings: Settings) -> History:
         if hour < this_hour:
             changes.setdefault(row["feed"], {})[hour] = float(row["changes"])
             deletes.setdefault(row["feed"], {})[hour] = float(row["deletes"])
-    return History(changes=changes, deletes=deletes)
+    levels: dict[str, dict[str, dict[datetime, float]]] = {}
+    metrics = ", ".join(f"'{level.metric}'" for level in UNUSUAL)
+    for row in spark.sql(_LEVELS.format(**names, days=days, metrics=metrics)).collect():
+        hour = row["hour"].astimezone(UTC)
+        if hour < this_hour:
+            of_feed = levels.setdefault(row["feed"], {})
+            of_feed.setdefault(row["metric"], {})[hour] = float(row["value"])
+    return History(changes=changes, deletes=deletes, levels=levels)
+
+
+def keep(spark: SparkSession, settings: Settings, found: Sequence[FeedFigures]) -> None:
+    """Append the figures of a look, in one commit; what is absent has no row."""
+    now = datetime.now(UTC)
+    rows = [
+        {"feed": one.feed, "metric": metric, "value": float(value), "recorded_at": now}
+        for one in found
+        for metric, figure in KEPT.items()
+        if (value := figure(one)) is not None
+    ]
+    append_rows(spark, layout(settings), FIGURES, rows)
 
 
 def missing(spark: SparkSession, settings: Settings, limits: Limits) -> dict[str, int]:
@@ -127,7 +158,7 @@ def figures(
             late.get(feed.name, {}),
             waiting.get(feed.name, {}),
             read.get(feed.name, {}),
-            unread=_unread(spark, settings, feed, read.get(feed.name, {}).get("source_version")),
+            source=_source(spark, settings, feed, read.get(feed.name, {}).get("source_version")),
             known=known,
             lost=lost.get(feed.name, 0),
         )
@@ -141,7 +172,7 @@ def _figures(
     waiting: Mapping[str, Any],
     read: Mapping[str, Any],
     *,
-    unread: float | None,
+    source: "Unread",
     known: History,
     lost: int,
 ) -> FeedFigures:
@@ -158,12 +189,15 @@ def _figures(
         freshness_seconds=late.get("freshness"),
         earliest_seconds=late.get("earliest"),
         missing=lost,
-        unread_seconds=unread,
+        unread_seconds=source.seconds,
+        retention_used=source.used,
+        retention_left_seconds=source.left_seconds,
         changes_hour=read.get("changes_hour"),
         deletes_hour=read.get("deletes_hour"),
         quiet_seconds=read.get("quiet"),
         history=known.changes.get(name, {}),
         deletes=known.deletes.get(name, {}),
+        levels=known.levels.get(name, {}),
     )
 
 
@@ -191,20 +225,34 @@ def drain_seconds(spark: SparkSession, settings: Settings) -> float | None:
     return None if row is None or row["seconds"] is None else float(row["seconds"])
 
 
-def _unread(spark: SparkSession, settings: Settings, feed: Feed, read: int | None) -> float | None:
-    """For how long the source has had a commit with changes that was not read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """What of a source was not read, and how long the source keeps it; None: not known, or none."""
+
+    seconds: float | None = None
+    """For how long there has been a commit with changes that was not read."""
+    used: float | None = None
+    left_seconds: float | None = None
+
+
+def _source(spark: SparkSession, settings: Settings, feed: Feed, read: int | None) -> Unread:
     if read is None:
-        return None
+        return Unread()
     try:
         table = locate(feed.source, root=settings.sources.root, file=feed.file)
         rows = spark.sql(f"DESCRIBE HISTORY {table.sql} LIMIT 50").collect()
+        kept = retention(table_detail(spark, table)["properties"] or {})
     except PySparkException:
-        return None  # whoever watches may not read every source
+        return Unread()  # whoever watches may not read every source
     unread = [row for row in rows if row["version"] > read and changes_rows(row)]
-    if not unread:
-        return None
-    oldest = min(row["timestamp"].astimezone(UTC) for row in unread)
-    return max(float((datetime.now(UTC) - oldest).total_seconds()), 0.0)
+    now = datetime.now(UTC)
+    oldest = min((row["timestamp"].astimezone(UTC) for row in unread), default=now)
+    age = max(now - oldest, timedelta())
+    return Unread(
+        seconds=age.total_seconds() if unread else None,
+        used=used(age, kept),
+        left_seconds=(kept - age).total_seconds(),
+    )
 
 
 def changes_rows(row: Row) -> bool:
@@ -218,7 +266,7 @@ def changes_rows(row: Row) -> bool:
 
 
 def _names(where: Layout) -> dict[str, str]:
-    return {table.name: where.place(table).sql for table in (OUTCOMES, BOOKS, RETRY_QUEUE)}
+    return {table.name: where.place(table).sql for table in (OUTCOMES, BOOKS, RETRY_QUEUE, FIGURES)}
 
 
 HISTORY_EVERY: Final = HOUR

@@ -30,3 +30,10 @@ def test_a_job_without_a_feed_is_told_so(capsys):
     with pytest.raises(SystemExit):
         main(["replay", "--feed=", "--dry-run=true"])
     assert "--feed" in capsys.readouterr().err
+
+
+def test_only_a_replay_may_be_stale(capsys):
+    """A discard that takes the word and does nothing with it would seem to have heeded it."""
+    with pytest.raises(SystemExit):
+        main(["dead", "discard", "--stale", "--all"])
+    assert "--stale is for replay" in capsys.readouterr().err

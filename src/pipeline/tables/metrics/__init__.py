@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the views' columns: raised when one is renamed, dropped or changes its meaning."""
 DAYS: Final = 7
 """How far back the metrics look."""
@@ -27,6 +27,7 @@ ORDER: Final = (
     "metric_skips",
     "metric_business",
     "metric_progress",
+    "metric_figures",
     "metric_alerts",
     "metric_feeds",
 )
