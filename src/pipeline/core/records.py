@@ -279,8 +279,8 @@ FIGURES: Final = Table(
         ("recorded_at", "timestamp", "When"),
     ),
 )
-"""Neither partitioned nor clustered: a week of eight feeds with twelve figures a minute is one file of
-235 KB; by feed it would be 8 files of 1,499 KB, and each append would write 8.
+"""Neither partitioned nor clustered: a week of eight feeds with twelve figures a minute is one file
+of 235 KB; by feed it would be 8 files of 1,499 KB, and each append would write 8.
 """
 
 ALERTS: Final = Table(
