@@ -110,6 +110,8 @@ class Delivery(_Part):
     """Requests in flight at once, a task, at most: enough to hide 100 ms that an answer takes."""
     slice_rows: int = Field(default=200_000, ge=1)
     """Changes of a slice at most, but that an entity is never cut in two."""
+    backfill_rows: int = Field(default=100_000, ge=1)
+    """Rows of a first load that are sent between two looks for newer changes, which go first."""
     slice_deadline: timedelta = timedelta(seconds=60)
     """T: a slice sends nothing later than this after its barrier was read."""
     clock_tolerance: timedelta = timedelta(seconds=2)

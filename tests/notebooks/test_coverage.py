@@ -41,29 +41,11 @@ def test_each_method_is_shown(method):
     assert re.search(rf"(\bcio|CustomerIO)\.{method}\(", CODE)
 
 
-NOT_YET = {
-    "pipeline feed check",
-    "pipeline feed diff",
-    "pipeline feed init",
-    "pipeline feed preview",
-    "pipeline key re-encrypt",
-    "pipeline key retire",
-    "pipeline key rotate",
-    "pipeline maintain",
-    "pipeline replay",
-}
-"""Commands that no notebook shows so far; take one out when a notebook does."""
 COMMANDS = set(commands(typer.main.get_command(app)))
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS - NOT_YET))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_each_command_is_shown(command):
     """Somebody who looks for a command would find no example of it."""
     words = command.removeprefix("pipeline ")
     assert re.search(rf"\bpipeline (--set \S+ )?{words}\b", CODE)
-
-
-def test_what_is_not_shown_yet_is_there_and_not_shown():
-    """The list would excuse a command that is shown already, or that there is not."""
-    assert NOT_YET <= COMMANDS
-    assert not [one for one in NOT_YET if one in CODE]

@@ -167,7 +167,10 @@ def init(
 @app.command()
 def diff(
     feed: FEED,
-    against: Annotated[Path, typer.Option(help="The feed's file as it was.")],
+    against: Annotated[
+        str,
+        typer.Option(metavar="FILE|REV", help="Its file as it was, or a git revision of it."),
+    ],
     versions: Annotated[int, typer.Option(min=1, help="Over the newest so many commits.")] = 10,
     from_version: FROM = None,
     to_version: TO = None,
@@ -181,11 +184,13 @@ def diff(
     from pipeline.cli.feed_text import print_comparison  # noqa: PLC0415
     from pipeline.cli.messages import print_json  # noqa: PLC0415
     from pipeline.operations import compare as operation  # noqa: PLC0415  Spark is slow
+    from pipeline.operations.feed_before import feed_before  # noqa: PLC0415
     from pipeline.operations.selection import Choice  # noqa: PLC0415
     from pipeline.tables.session import active_session  # noqa: PLC0415
 
     settings = load_settings(conf)
-    now, before = one_feed(settings, feed), one_feed(settings, str(against))
+    now = one_feed(settings, feed)
+    before = feed_before(now, against)
     spark = active_session()
     if from_version is None and to_version is None:
         choice = operation.last_versions(spark, settings, now, versions)

@@ -26,6 +26,12 @@ Remap = Annotated[
         "validation or their size refused.",
     ),
 ]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1, help="Messages a second at most. Default: the setting rate.replay_messages."
+    ),
+]
 Stale = Annotated[
     bool,
     typer.Option("--stale", help="Also where a later change of the person was accepted."),
@@ -44,6 +50,7 @@ def replay(
     reason: filters.Reason = None,
     remap: Remap = None,
     stale: Stale = False,  # noqa: FBT002  typer's way to a flag
+    rate: Rate = None,
     dry_run: filters.DryRun = False,  # noqa: FBT002
     yes: filters.Yes = False,  # noqa: FBT002
     conf: Conf = LOCAL,
@@ -76,6 +83,7 @@ def replay(
     if remap is not None:
         how = "all" if remap else "none"
     number, asked, left = uuid4().hex[:12], 0, Counter[str]()
+    pace = operation.Pace(rate or settings.rate.replay_messages)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -84,16 +92,20 @@ def replay(
         console=Console(stderr=True),
         transient=True,
     ) as progress:
-        bar = progress.add_task("versions", total=versions)
+        bar = progress.add_task("dead letters", total=len(dead))
         for ready in operation.prepare(spark, settings, one, dead, secrets, remap=how, stale=stale):
-            if dry_run:
-                asked += len(ready.messages)
-            else:
-                asked += operation.request(
-                    spark, settings, one.name, ready, number=number, stale=stale
-                )
             left.update(ready.left)
-            progress.advance(bar)
+            progress.advance(bar, sum(ready.left.values()))
+            parts = (
+                [len(ready.messages)]
+                if dry_run
+                else operation.request(
+                    spark, settings, one.name, ready, number=number, stale=stale, pace=pace
+                )
+            )
+            for some in parts:
+                asked += some
+                progress.advance(bar, some)
     for why, count in left.most_common():
         console.print(f"  {count:,} are left: {why}", soft_wrap=True, markup=False)
     if dry_run:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from rich.columns import Columns
 from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -96,6 +98,12 @@ def _rest(found: Status) -> Table:
     )
     table.add_row("errors, 1 h", errors if found.errors else "none")
     table.add_row("alerts", ", ".join(a["alert"] for a in found.alerts) or "none fire")
+    for one in found.feeds:
+        if one.first_load is not None:
+            done, parts = one.first_load
+            bar = ProgressBar(total=parts, completed=done, width=30)
+            words = Text(f"{one.feed}: {done:,} of {parts:,} parts")
+            table.add_row("first load", Columns([words, bar]))
     missing = sum(one.open_messages for one in found.feeds)
     books = f"{missing:,} messages of the last day have no outcome yet" if missing else "closed"
     table.add_row("books, 24 h", books)

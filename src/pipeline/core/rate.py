@@ -19,6 +19,10 @@ class RatePolicy(BaseModel):
     """Of the published rate that all jobs together use."""
     deliver_share: float = Field(default=0.8, gt=0, lt=1)
     """Of that, for `deliver`; the rest is for `drain`."""
+    replay_messages: float = Field(default=1000, gt=0)
+    """Messages a second that a replay asks drain for, at most; drain's own share bounds it too."""
+    backfill_share: float = Field(default=0.5, gt=0, le=1)
+    """Of a feed's own rate, for the first load of its table."""
     decrease: float = Field(default=0.7, gt=0, lt=1)
     increase: float = Field(default=0.05, gt=0, le=1)
     """Of the ceiling, added after a slice without trouble."""

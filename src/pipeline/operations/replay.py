@@ -5,8 +5,9 @@ lease, judges it again and queues it. A message that is made anew travels encryp
 """
 
 import os
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -69,6 +70,25 @@ class Ready:
     rebuilt: Mapping[str, Rebuilt]
     left: Mapping[str, int]
     """Messages that are not replayed, by reason in words."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """At most so many messages a second, over the whole of a replay."""
+
+    rate: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    free_at: float | None = None
+    """When the next messages may be asked for."""
+
+    def wait(self, messages: int) -> None:
+        """Wait until *messages* more may be asked for."""
+        now = self.clock()
+        free_at = now if self.free_at is None else self.free_at
+        if free_at > now:
+            self.sleep(free_at - now)
+        self.free_at = max(free_at, now) + messages / self.rate
 
 
 def find(spark: SparkSession, settings: Settings, wanted: Wanted) -> list[Dead]:
@@ -134,11 +154,23 @@ def prepare(
 
 
 def request(
-    spark: SparkSession, settings: Settings, feed: str, ready: Ready, *, number: str, stale: bool
-) -> int:
-    """Ask for what is ready, a thousand at a time, audited; how many."""
-    for start in range(0, len(ready.messages), CHUNK):
-        some = ready.messages[start : start + CHUNK]
+    spark: SparkSession,
+    settings: Settings,
+    feed: str,
+    ready: Ready,
+    *,
+    number: str,
+    stale: bool,
+    pace: Pace,
+) -> Iterator[int]:
+    """Ask for what is ready, a thousand at a time, audited; how many each time.
+
+    No faster than *pace*: drain sends what it was asked for, beside what was put off and is due.
+    """
+    size = max(1, min(CHUNK, int(pace.rate)))
+    for start in range(0, len(ready.messages), size):
+        some = ready.messages[start : start + size]
+        pace.wait(len(some))
         ask(
             spark,
             settings,
@@ -147,7 +179,7 @@ def request(
             argument={"request": number, "stale": stale},
             rebuilt={one: ready.rebuilt[one] for one in some if one in ready.rebuilt},
         )
-    return len(ready.messages)
+        yield len(some)
 
 
 def _remaps(one: Dead, remap: Remap) -> bool:

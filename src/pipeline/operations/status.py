@@ -16,6 +16,7 @@ from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import locate
 from pipeline.source.readable import current_version
 from pipeline.tables import leases
+from pipeline.tables.first_load import progress_file, read_progress
 from pipeline.tables.layout import layout
 from pipeline.tables.views import make_session_views
 
@@ -63,6 +64,8 @@ class FeedStatus:
     """Booked in the last day and without an outcome: under way, or missing."""
     holder: str | None
     """Who holds its lease: the job that delivers it."""
+    first_load: tuple[int, int] | None = None
+    """Parts of the table's first load that are done, of how many, while it goes on."""
 
     @property
     def behind(self) -> int | None:
@@ -112,6 +115,7 @@ def status(spark: SparkSession, settings: Settings) -> Status:
                 booked.get(feed.name, {}),
                 source_version=_source_version(spark, settings, feed),
                 holder=held.get(f"deliver/{feed.name}"),
+                first_load=_first_load(settings, feed),
             )
             for feed in feeds
         ),
@@ -138,6 +142,7 @@ def _feed(
     *,
     source_version: int | None,
     holder: str | None,
+    first_load: tuple[int, int] | None,
 ) -> FeedStatus:
     missing = (booked.get("messages") or 0) - (booked.get("recorded") or 0)
     return FeedStatus(
@@ -153,7 +158,13 @@ def _feed(
         freshness_p95_s=glance.get("freshness_p95_s"),
         open_messages=max(missing, 0),
         holder=holder,
+        first_load=first_load,
     )
+
+
+def _first_load(settings: Settings, feed: Feed) -> tuple[int, int] | None:
+    kept = read_progress(progress_file(settings.tables.checkpoints, feed.name))
+    return None if kept is None else (kept.done, kept.parts)
 
 
 def _source_version(spark: SparkSession, settings: Settings, feed: Feed) -> int | None:

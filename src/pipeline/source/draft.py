@@ -59,7 +59,7 @@ def drafts(
     narrow = narrowed(netted, checked, isolated)
     if bucket is not None:
         part, parts = bucket
-        narrow = narrow.where(_part(parts) == part)
+        narrow = narrow.where(part_of(parts) == part)
     return drafted(narrow, checked, partitions=partitions, one_version=one_version)
 
 
@@ -71,11 +71,11 @@ def staged(
     To be persisted: Spark keeps the least and the greatest value of each cached block of rows,
     so that reading one part passes over the blocks of all others.
     """
-    narrow = narrowed(netted, checked, isolated).withColumn(BUCKET, _part(parts))
+    narrow = narrowed(netted, checked, isolated).withColumn(BUCKET, part_of(parts))
     return narrow.repartition(tasks, BUCKET).sortWithinPartitions(BUCKET)
 
 
-def _part(parts: int) -> Column:
+def part_of(parts: int) -> Column:
     """Which of *parts* an entity belongs to."""
     return F.pmod(F.xxhash64(_place()), F.lit(parts))
 

@@ -30,7 +30,7 @@ def judged(text: Column, person: Column, moment: Column, checked: CheckedFeed) -
 
     who = person if isinstance(feed.entity, PersonEntity) else F.lit(None).cast("string")
     at = F.get_json_object(F.to_json(F.struct(moment.alias("at")), WITH_NULLS), "$.at")
-    return F.udf(one, JUDGED)(text, who, at)
+    return F.udf(one, JUDGED, useArrow=True)(text, who, at)
 
 
 def _constants(feed: Feed) -> dict[str, object]:

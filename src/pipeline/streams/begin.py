@@ -6,11 +6,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipeline.log import logger
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.start import pin, read_stream, snapshot_changes
+from pipeline.source.start import pin, read_stream
+from pipeline.streams.backfill import Backfill
 from pipeline.streams.claim import Claim
 from pipeline.streams.deliver import DeliverFeed
 from pipeline.streams.runtime import Runtime
 from pipeline.tables import books
+from pipeline.tables.first_load import progress_file, read_progress
 
 
 def checkpoint(runtime: Runtime, name: str) -> str:
@@ -30,12 +32,16 @@ def begin(
     else:
         version, snapshot = _pin(spark, runtime, checked)
     after = version
-    if not Path(checkpoint(runtime, f"{feed}/offsets")).exists():
+    new = not Path(checkpoint(runtime, f"{feed}/offsets")).exists()
+    if new:
         after = max(after, books.resume_after(spark, where, feed) or after)
     handler = DeliverFeed(runtime, claim, checked, after)
     if snapshot and not _snapshot_closed(spark, runtime, feed, version):
-        rows = snapshot_changes(spark, checked.table, version)
-        handler.deliver(rows, origin=books.SNAPSHOT, batch=-1)
+        file = progress_file(runtime.settings.tables.checkpoints, feed)
+        kept = read_progress(file, version)
+        handler.after_version = max(after, kept.after if kept is not None else after)
+        after = Backfill(handler, version, file, live=new).run(spark)
+        handler.after_version = after
     logger(feed=feed).info("feed.begun", snapshot=snapshot, after_version=after)
     files = runtime.settings.sources.max_files_per_trigger
     return handler, read_stream(spark, checked.table, after, max_files=files)

@@ -6,7 +6,7 @@ read -> net -> book -> guard -> slices -> (barrier, send, record, gate) -> check
 import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import NoReturn
@@ -39,8 +39,24 @@ from pipeline.tables.outcomes import SliceResult
 JOB = "deliver"
 QUEUE_DEPTH = "queue_depth"
 MAPPING = "mapping"
+Known = Callable[[bool], frozenset[bytes]]
+"""Ids of a slice's messages that have an outcome; told whether the slice is a repeat."""
 LOW_WATER = 0.8
 """Of the queue's setting: below it a feed that held for a deep queue goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What is sent as one slice, and repeated until all of it is."""
+
+    rows: Callable[[], DataFrame]
+    """Its drafts, planned anew at each call."""
+    versions: tuple[int, int]
+    """First and last version of the source that it is of."""
+    known: Known | None = None
+    """Which of its ids have an outcome, where that is not to be read by *versions*."""
+    share: float = 1.0
+    """How much of the feed's rate is its."""
 
 
 @dataclass(slots=True)
@@ -83,7 +99,7 @@ class DeliverFeed:
         self.overflow = False
         self.oldest = counted.versions[0].committed_at.astimezone(UTC)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            booked = beside.submit(self._book, spark, counted.versions, origin)
+            booked = beside.submit(self.book, spark, counted.versions, origin)
             self._deliver(spark, changes, counted, booked)
         self.done = True
         log.info("batch.done", changes=counted.changes)
@@ -113,11 +129,13 @@ class DeliverFeed:
                 keep=delivery.site == "tasks",
             ) as slice_rows:
                 for number in range(slices):
-                    self._slice_until_done(spark, partial(slice_rows, number), versions, booked)
+                    piece = Piece(rows=partial(slice_rows, number), versions=versions)
+                    self.slice_until_done(spark, piece, booked)
         except WrongMappingError as error:
-            self._wait_for_mending(spark, str(error), versions[1], counted.changes)
+            self.wait_for_mending(spark, str(error), versions[1], counted.changes)
 
-    def _book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
+    def book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
+        """Book what was counted; a difference from what is booked is an alert."""
         entries = [
             books.Entry(
                 source_version=version.version,
@@ -152,12 +170,11 @@ class DeliverFeed:
             deletes = sum(version.deletes for version in struck)
             self._wait_for_release(spark, "delete_guard", struck[-1].version, deletes)
 
-    def _slice_until_done(
+    def slice_until_done(
         self,
         spark: SparkSession,
-        slice_rows: Callable[[], DataFrame],
-        versions: tuple[int, int],
-        booked: Future[None],
+        piece: Piece,
+        booked: Future[None] | None,
         halvings: int = 0,
     ) -> None:
         """Repeat a slice until nothing of it is unsent. Each repeat reads everything anew.
@@ -166,14 +183,18 @@ class DeliverFeed:
         """
         waive, repeated = False, halvings > 0
         slow = Slow(self.runtime, self.feed, halvings)
+        versions, known = piece.versions, piece.known
         while True:
             self.runtime.stop.pause(0)
             audit_key_changes(spark, self.runtime, JOB)
-            rows = slice_rows()  # before the barrier is read: from then on the slice's time runs
-            may_be_known = versions if repeated or not self.done else None
-            booked.result()  # nothing is sent that is not in the books
+            rows = piece.rows()  # before the barrier is read: from then on the slice's time runs
+            by_version = known is None and (repeated or not self.done)
+            if booked is not None:
+                booked.result()  # nothing is sent that is not in the books
             reader = self._reader()
-            barrier = reader.read(spark, self.feed, may_be_known)
+            barrier = reader.read(spark, self.feed, versions if by_version else None)
+            if known is not None:
+                barrier = replace(barrier, known=known(repeated))
             if self._too_deep(spark, barrier, versions[1]):
                 continue
             one = Slice(
@@ -181,7 +202,7 @@ class DeliverFeed:
                 feed=self.feed,
                 rows=rows,
                 read=partial(seal, policy=self._seal_policy()),
-                rate=self._rate(),
+                rate=self._rate() * piece.share,
                 waive_ratio=waive,
                 overflow=self.overflow,
             )
@@ -191,8 +212,8 @@ class DeliverFeed:
                 return
             if slow.must_halve(spark, result):
                 for half in range(2):
-                    rows_of = partial(half_of, slice_rows, halvings, half)
-                    self._slice_until_done(spark, rows_of, versions, booked, halvings + 1)
+                    rows_of = partial(half_of, piece.rows, halvings, half)
+                    self.slice_until_done(spark, replace(piece, rows=rows_of), booked, halvings + 1)
                 return
             waive, repeated = self._hold(spark, result, versions[1]) or waive, True
 
@@ -280,7 +301,7 @@ class DeliverFeed:
         if not released():
             raise FeedChangedError(self.feed)
 
-    def _wait_for_mending(
+    def wait_for_mending(
         self, spark: SparkSession, why: str, version: int, changes: int
     ) -> NoReturn:
         """Hold until the feed's file says something else, and start again with that."""

@@ -51,6 +51,14 @@ def test_nothing_is_said_when_all_is_well():
     assert "all is well" in text(WELL)
 
 
+def test_a_first_load_shows_how_far_it_is():
+    """Nobody could tell a load of hours from one that hangs."""
+    assert "first load" not in text(WELL)
+    assert "orders: 3 of 12 parts" in text(
+        replace(WELL, feeds=(replace(FEED, first_load=(3, 12)),))
+    )
+
+
 def test_each_trouble_has_its_sentence():
     """A trouble without a word would be looked for elsewhere."""
     ill = replace(
