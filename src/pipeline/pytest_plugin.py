@@ -46,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Where feeds are named and no tests are, the feeds alone are looked at."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    return True if config.getoption("--pipeline-feed") and not named else None
+
+
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:

@@ -43,6 +43,15 @@ def test_nothing_is_looked_at_unless_a_feed_is_named(pytester, monkeypatch):
     assert looked == []
 
 
+def test_other_tests_run_only_where_they_are_named(pytester, monkeypatch):
+    """Who wants to know about a feed would wait for all tests of the repository."""
+    own = pytester.makepyfile("def test_own(): pass")
+    found, _ = ran(pytester, monkeypatch, [], "--pipeline-feed", "people")
+    found.assert_outcomes(passed=len(CHECKS))
+    found, _ = ran(pytester, monkeypatch, [], "--pipeline-feed", "people", own)
+    found.assert_outcomes(passed=len(CHECKS) + 1)
+
+
 def test_a_refusal_is_told_in_its_words(pytester, monkeypatch):
     """A misspelt feed would end in a page of stack trace."""
     from pipeline.core.feed_model import FeedError
