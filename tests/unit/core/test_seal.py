@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -46,3 +47,42 @@ def test_sealing_and_models_agree_on_what_is_too_large(texts) -> None:
         problems = check_line(body, Limits(call_bytes=LIMIT))
         assert {problem.stage for problem in problems} <= {"size"}
         assert (sealed.verdict[place] == Verdict.DEAD) == bool(problems)
+
+
+def drafts_of(bodies, events, envelopes):
+    """Drafts with an envelope of their own, where one is given."""
+    count = len(bodies)
+    nothing = pa.nulls(count, pa.string())
+    return pa.table(
+        {
+            "digest": pa.array([bytes(16)] * count, pa.binary()),
+            "source_version": pa.array([1] * count, pa.int64()),
+            "committed_at": pa.nulls(count, pa.timestamp("us", tz="UTC")),
+            "call_number": pa.array([0] * count, pa.int32()),
+            "entity": pa.array(["person:1"] * count, pa.string()),
+            "call_type": pa.array(["track"] * count, pa.string()),
+            "event": pa.array(events, pa.string()),
+            "body": pa.array(bodies, pa.string()),
+            **dict.fromkeys(("kind", "stage", "reason", "detail"), nothing),
+            "envelope": pa.array(envelopes, pa.string()),
+        }
+    )
+
+
+def test_a_call_keeps_its_own_envelope_and_is_measured_with_it():
+    """A device's token would go with another call, or the API would drop what grew too large."""
+    body = f'{NO_ID}{REST}:{{"text":"{"x" * (NEAR - 20)}"}}}},'
+    own, large = '{"context":{"a":1}}', json.dumps({"context": {"a": "y" * 40}})
+    events = ["Device Deleted", "e", "e", "e"]
+    sealed = seal(drafts_of([body] * 4, events, [own, None, own, large]), POLICY)
+    assert [sealed.envelope_at(place) for place in range(4)] == [
+        own.encode(),
+        POLICY.envelope,
+        own.encode(),
+        large.encode(),
+    ]
+    dead = [Verdict(one) == Verdict.DEAD for one in sealed.verdict.tolist()]
+    assert dead == [False, False, False, True]
+    assert sealed.alone_at(np.arange(4)).tolist() == [True, False, False, False]
+    assert sealed.call_at(0)["context"] == {"a": 1}
+    assert "context" not in sealed.call_at(1)
