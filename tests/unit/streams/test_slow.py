@@ -68,7 +68,7 @@ class Machine:
             rate=1.0,
             reader=SimpleNamespace(read=lambda *_: Barrier(read_at=0.0), result=None),
         )
-        feed._slice_until_done(None, lambda: rows, (1, 1), booked)
+        feed.slice_until_done(None, deliver.Piece(rows=lambda: rows, versions=(1, 1)), booked)
 
 
 @given(rows=st.integers(1, 300), manages=st.integers(1, 300))
