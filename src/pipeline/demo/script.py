@@ -39,7 +39,6 @@ def script(stage: Stage) -> Moments:
     for scene in SCENES:
         stage.scene, stage.says = scene.name, scene.says
         yield from _play(stage, scene.play(stage.shop), COMMIT_SECONDS)
-    yield from _settle(stage, "Everything up to here is delivered before the weather turns.")
     yield from _outage(stage)
     yield from _settle(stage, "Customer.io is well again: drain empties the retry queue.")
 

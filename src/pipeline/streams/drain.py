@@ -29,6 +29,7 @@ from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import in_vain, tell_slow
 from pipeline.streams.upkeep import upkeep
 from pipeline.tables import commands, leases, retry_queue
+from pipeline.tables.due import runs_due
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.retry_queue import Mark
 
@@ -94,7 +95,7 @@ class Drain:
         due_at = self.due_at or datetime.now(UTC)
         if self.once:
             self.due_at = due_at
-        due = retry_queue.due(spark, self.runtime.where, due_at, limit, marks)
+        due = runs_due(spark, self.runtime.where, due_at, limit, marks)
         if due is None:
             return Tick(sent=0, holds=False)
         partitions = self.runtime.settings.delivery.tasks

@@ -44,6 +44,8 @@ FASTER = {
     # Ids never repeat: a dictionary of them is given up in each file after it was filled.
     "parquet.enable.dictionary#message_id": "false",
     "parquet.enable.dictionary#position": "false",
+    # Most entities come once or twice a commit: a dictionary of them is given up, too.
+    "parquet.enable.dictionary#entity_hash": "false",
     # Nobody reads sizes of levels; they cost a step a value.
     "parquet.size.statistics.enabled": "false",
 }

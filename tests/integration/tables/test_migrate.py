@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.core.records import AUDIT_LOG, LEASES, TABLES
 from pipeline.tables import leases, retry_queue
+from pipeline.tables.due import runs_due
 from pipeline.tables.layout import Layout, check_tables
 from pipeline.tables.migrate import migrate
 from pipeline.tables.refusal import TablesError
@@ -54,7 +55,7 @@ def test_an_older_format_is_refused_migrated_and_goes_on(spark, old):
 
     at = retry_queue.positions(spark, old)
     assert retry_queue.take_in(spark, old, at, 0)
-    due = retry_queue.due(spark, old, datetime.now(UTC), 10)
+    due = runs_due(spark, old, datetime.now(UTC), 10)
     assert due is not None
     assert [row["message_id"] for row in due.collect()] == ["m"]
     assert leases.holders(spark, old) == {"deliver/f": "old"}

@@ -8,7 +8,7 @@ import pytest
 from pipeline.core.fold import OutcomeRow, barred, fold
 from pipeline.core.lease import txn_version
 from pipeline.core.records import OUTCOMES
-from pipeline.tables import leases, outcomes, retry_queue
+from pipeline.tables import due, leases, outcomes, retry_queue
 from pipeline.tables.layout import Layout, check_tables, create_tables
 from pipeline.tables.refusal import TablesError
 from pipeline.tables.rows import append_rows
@@ -88,8 +88,10 @@ def test_the_merge_is_the_fold(spark, where):
         assert retry_queue.positions(spark, where) == after.positions
 
 
-def test_whole_runs_of_due_heads_are_due(spark, where):
+@pytest.mark.parametrize("named", [0, due.NAMED_ENTITIES])
+def test_whole_runs_of_due_heads_are_due(spark, where, monkeypatch, named):
     """An entity is sent when its head is due, with all that waits behind it; others are not."""
+    monkeypatch.setattr(due, "NAMED_ENTITIES", named)
     later = NOW + timedelta(hours=1)
     append_rows(
         spark,
@@ -105,13 +107,13 @@ def test_whole_runs_of_due_heads_are_due(spark, where):
     )
     retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
 
-    def due(moment):
-        rows = retry_queue.due(spark, where, moment, 100)
+    def due_at(moment):
+        rows = due.runs_due(spark, where, moment, 100)
         return [] if rows is None else sorted(r["message_id"] for r in rows.collect())
 
-    assert due(NOW - timedelta(seconds=1)) == []
-    assert due(NOW) == ["a1", "a2"]
-    assert due(later) == ["a1", "a2", "b1", "b2"]
+    assert due_at(NOW - timedelta(seconds=1)) == []
+    assert due_at(NOW) == ["a1", "a2"]
+    assert due_at(later) == ["a1", "a2", "b1", "b2"]
 
 
 def test_an_older_epoch_can_neither_claim_nor_append(spark, where):
