@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup long demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos notebooks docs fuzz sbom audit
+.PHONY: help setup demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos notebooks docs fuzz sbom audit
 PY := .venv/bin/python
 ROWS ?= small
 UVX := $(or $(shell command -v uvx),.cache/uv/bin/uvx)
@@ -43,9 +43,6 @@ types: setup ## mypy alone
 format: setup ## format the code
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
-
-long: setup ## the tests that are not in `make test`: kills, and what has not passed yet
-	@$(PY) -m pytest -q -m long tests/e2e
 
 chaos: setup ## all faults at full size: 50 kills, outages, a broken network; takes about an hour
 	@PYTHONPATH=tests $(PY) -m chaos $(CHAOS)

@@ -82,7 +82,7 @@ def _drivers() -> dict[str, tuple[Any, str, bool]]:
         "between_slices": (feed, "_learn", True),
         "before_checkpoint": (feed, "__call__", False),
         "after_checkpoint": (feed, "__call__", True),
-        "after_append": (outcomes, "slice_result", True),
+        "after_append": (outcomes, "append", False),
         "before_take_in": (drain.retry_queue, "take_in", True),
         "during_take_in": (retry_queue, "_merge", True),
         "after_take_in": (retry_queue, "_merge", False),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ FEEDS = {
 POISON = "poison"
 """Calls of this person are refused (400), so that batches with one of them are bisected."""
 SLICE_ROWS = 120
-SLICE_DEADLINE = os.environ.get("CHAOS_SLICE_DEADLINE", "PT12S")
+SLICE_DEADLINE = os.environ.get("CHAOS_SLICE_DEADLINE", "PT10S")
 """A machine that is busy with other things needs more."""
 KEY = "chaos-key"
 
@@ -78,7 +79,7 @@ def write_settings(folder: Path, base_url: str) -> Path:
             "breaker": {"probe_initial": "PT0.2S", "probe_max": "PT1S", "failures": 50},
         },
         "retry": {"wait_initial": "PT0.5S", "wait_max": "PT2S", "wait_min": "PT0.2S"},
-        "lease": {"poll": "PT1S", "answer_within": "PT3S"},
+        "lease": {"poll": "PT1S", "answer_within": "PT1.5S"},
         "triggers": {"deliver": "PT0.5S", "drain": "PT0.5S"},
         "sources": {"root": str(folder / "sources"), "feeds": str(folder / "feeds")},
         "tables": {"root": str(folder / "tables"), "checkpoints": str(folder / "checkpoints")},
@@ -91,6 +92,10 @@ def write_settings(folder: Path, base_url: str) -> Path:
 def environment(**more: str) -> dict[str, str]:
     """What a job's process needs."""
     path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    # A process lives for a minute here: compiling its queries would take longer than they do.
+    plain = (
+        "--conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN"
+    )
     key = "A" * 43 + "="
     return {
         **os.environ,
@@ -98,6 +103,7 @@ def environment(**more: str) -> dict[str, str]:
         "PIPELINE_API_KEY": KEY,
         "PIPELINE_ENCRYPTION_KEY": key,
         "PIPELINE_HASHING_KEY": key,
+        "PYSPARK_SUBMIT_ARGS": f"{plain} pyspark-shell",
         **more,
     }
 
@@ -228,13 +234,15 @@ class Upstream:
         self.people[who] = (email, str(20 + number))
         table.update(predicate=f"person_id = '{who}'", updates={"age": f"'{20 + number}'"})
 
-    def run(self, pause: float = 2.5) -> None:
-        """Write on until told to stop."""
+    def run(self, pause: float = 2.5, ahead: int = 8) -> None:
+        """Write on until told to stop, at most so many commits ahead of what was read."""
 
         def work() -> None:
             number = 0
             try:
                 while not self.over.wait(pause):
+                    if self._unread() > ahead:
+                        continue
                     number += 1
                     self.change(number) if number % 2 else self.order(16)
             except BaseException as error:
@@ -243,6 +251,15 @@ class Upstream:
 
         self._thread = threading.Thread(target=work)
         self._thread.start()
+
+    def _unread(self) -> int:
+        """Commits that are in no books yet."""
+        with suppress(Exception):  # not there yet
+            books = DeltaTable(str(self.folder / "tables" / "books"))
+            read = books.to_pyarrow_table(columns=["feed", "source_version"])
+            booked = len(set(map(tuple, (row.values() for row in read.to_pylist()))))
+            return sum(DeltaTable(self.table(n)).version() for n in ("people", "orders")) - booked
+        return 0
 
     def end(self) -> None:
         """Stop writing."""

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from pipeline.core.lease import txn_version
 from pipeline.log import logger
 from pipeline.streams.runtime import Runtime
-from pipeline.tables import leases
+from pipeline.tables import leases, outcomes
 
 
 class Claim:
@@ -35,6 +35,15 @@ class Claim:
         with self._lock:
             self._counter += 1
             return txn_version(self.held.epoch, self._counter)
+
+    def prove(self, spark: SparkSession, runtime: Runtime) -> None:
+        """Write to `outcomes`, before anything is sent again by what failed.
+
+        A disk that is full, or a table that can't be written, would else let each restart send a
+        slice that nobody records, and the receiver would have it again and again.
+        """
+        if self._counter:
+            outcomes.fence(spark, runtime.where, self.held.app, self.next_number())
 
 
 def claim_all(spark: SparkSession, runtime: Runtime, names: Sequence[str]) -> list[Claim]:

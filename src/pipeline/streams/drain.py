@@ -26,7 +26,7 @@ from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.obey import obey
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
-from pipeline.streams.slow import in_vain, tell_slow
+from pipeline.streams.slow import TRIES, in_vain, tell_slow
 from pipeline.streams.upkeep import upkeep
 from pipeline.tables import commands, leases, retry_queue
 from pipeline.tables.due import runs_due
@@ -63,6 +63,8 @@ class Drain:
     due_at: datetime | None = field(default=None)
     limit: int = field(default=0)
     """Messages of a tick at most; fewer than the setting after ticks that were too slow."""
+    vain: int = field(default=0)
+    """Such ticks, one after the other."""
 
     def __call__(self, _ticks: DataFrame, batch_id: int) -> None:
         """A trigger of the rate source, whose rows say nothing."""
@@ -123,12 +125,13 @@ class Drain:
     def _bound(self, spark: SparkSession, limit: int, result: SliceResult) -> None:
         """Halve the next tick where this one took too long to prepare, else double it again."""
         most = self.runtime.settings.triggers.drain_rows
-        if in_vain(result):
-            self.limit = max(min(limit, result.calls) // 2, 1)
-            if limit == most or self.limit == 1 < limit:
-                tell_slow(spark, self.runtime, None, result.calls, smallest=self.limit == 1)
-        else:
+        self.vain = self.vain + 1 if in_vain(result) else 0
+        if not self.vain:
             self.limit = min(limit * 2, most)
+        elif self.vain >= TRIES:
+            self.limit = max(min(limit, result.calls) // 2, 1)
+            if self.vain == TRIES or self.limit == 1 < limit:
+                tell_slow(spark, self.runtime, None, result.calls, smallest=self.limit == 1)
 
     def _fall_ill(self, spark: SparkSession, result: SliceResult) -> None:
         reason = min(set(result.holds) - {DEADLINE})

@@ -159,14 +159,19 @@ def _with_claims(
 
 
 def _release(spark: SparkSession, runtime: Runtime, one: Claim) -> None:
-    if leases.state(spark, runtime.where, one.held.name)[0].holder == one.held.holder:
-        leases.release(spark, runtime.where, one.held)
+    """Give the lease back; where its table can't be written, the next holder waits instead."""
+    try:
+        if leases.state(spark, runtime.where, one.held.name)[0].holder == one.held.holder:
+            leases.release(spark, runtime.where, one.held)
+    except Exception as error:  # noqa: BLE001  why the job ends is to be told, not this
+        logger(lease=one.held.name).error("lease.kept", error=type(error).__name__)
 
 
 def _start_deliver(
     spark: SparkSession, runtime: Runtime, own: Claim, feed: Feed
 ) -> tuple[StreamingQuery, Guarded]:
     """Each start reads the feed's file and its table's columns anew."""
+    own.prove(spark, runtime)
     checked = recheck(spark, runtime, own, feed)
     handler, stream = begin(spark, runtime, own, checked)
     guarded = Guarded(handler, runtime.stop)
@@ -185,6 +190,7 @@ def _start_drain(
     spark: SparkSession, runtime: Runtime, own: Claim
 ) -> tuple[StreamingQuery, Guarded]:
     """Ticks come from the rate source: a stream without new rows would never call again."""
+    own.prove(spark, runtime)
     guarded = Guarded(Drain(runtime, own), runtime.stop)
     seconds = runtime.settings.triggers.drain.total_seconds()
     query = (

@@ -109,7 +109,7 @@ def test_a_tick_of_drain_that_is_too_slow_shrinks_and_grows_again(monkeypatch):
         limit = ticks.limit or 100
         limits.append(limit)
         ticks._bound(None, limit, result(limit, limit, "deadline"))
-    assert limits == [100, 50, 25, 12, 6, 3, 1, 1]
+    assert limits == [100, 100, 50, 25, 12, 6, 3, 1]
     assert told == [False, True]
     for _ in range(8):
         ticks._bound(None, ticks.limit, result(ticks.limit, 0))
