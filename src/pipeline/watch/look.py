@@ -22,7 +22,7 @@ from pipeline.settings import Settings
 from pipeline.source.feed_files import load_feeds
 from pipeline.tables.alerts import Alert, alert
 from pipeline.tables.layout import layout
-from pipeline.watch import measure, tell
+from pipeline.watch import measure, quality, tell
 from pipeline.watch.export import Latest
 
 Role = Literal["drain", "deliver"]
@@ -49,6 +49,7 @@ class Watch:
     lost: dict[str, int] = field(default_factory=dict)
     lost_at: datetime | None = None
     unwritable: bool = False
+    quality_at: datetime | None = None
     told: datetime = field(default_factory=lambda: datetime.now(UTC))
     latest: Latest | None = None
     """Where the figures go as OpenTelemetry metrics, if anywhere."""
@@ -97,6 +98,7 @@ class Watch:
                 if self.latest is not None:
                     self.latest.feeds, self.latest.holds = figures, held
                 self._keep(figures)
+                self._quality(now)
                 hour = (now - timedelta(minutes=30)).replace(minute=0, second=0, microsecond=0)
                 levels = (found for one in figures for found in unusual(one, hour))
                 return (*judge(figures, held, self.limits, now), *levels)
@@ -107,6 +109,17 @@ class Watch:
             measure.keep(self.spark, self.settings, figures)
         except Exception as error:  # noqa: BLE001  tried again at the next look
             logger().warning("figures.not_written", error=type(error).__name__)
+
+    def _quality(self, now: datetime) -> None:
+        """Once an hour, and not at the first look: a start has enough to do."""
+        if self.quality_at is None:
+            self.quality_at = now
+        elif now - self.quality_at > quality.EVERY:
+            self.quality_at = now
+            try:
+                quality.look(self.spark, self.settings)
+            except Exception as error:  # noqa: BLE001  tried again in an hour
+                logger().warning("quality.failed", error=type(error).__name__)
 
     def _of_drain(self, now: datetime) -> tuple[Finding, ...]:
         seconds = measure.drain_seconds(self.spark, self.settings)

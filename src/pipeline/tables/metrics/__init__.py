@@ -28,6 +28,8 @@ ORDER: Final = (
     "metric_business",
     "metric_progress",
     "metric_figures",
+    "metric_completeness",
+    "metric_orders",
     "metric_alerts",
     "metric_feeds",
 )

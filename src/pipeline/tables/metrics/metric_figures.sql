@@ -3,5 +3,5 @@
 -- backlog.
 SELECT feed, metric, date_trunc('MINUTE', recorded_at) AS minute, max(value) AS value
 FROM {figures}
-WHERE recorded_at >= current_timestamp() - INTERVAL {days} DAYS
+WHERE field IS NULL AND recorded_at >= current_timestamp() - INTERVAL {days} DAYS
 GROUP BY feed, metric, date_trunc('MINUTE', recorded_at)

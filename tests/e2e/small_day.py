@@ -1,6 +1,7 @@
-"""A day over Spark Connect, as on serverless compute: run by test_connect in a process of its own.
+"""A small day in a process of its own: over Spark Connect, or with another release of Spark.
 
-A Connect session cannot live beside the other tests' session. Prints what came of it, as JSON.
+Over Connect it delivers in the driver, as on serverless compute; such a session cannot live beside
+the other tests' session. Prints what came of it, as JSON.
 """
 
 import json
@@ -27,12 +28,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conftest import ORDERS, PEOPLE, Shop, make_shop
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, connect: bool) -> None:
     """Snapshot, an outage, changes, the queue, the books."""
     patch = pytest.MonkeyPatch()
     with running_sandbox(write_key="k") as sandbox:
-        shop = _at_driver(make_shop(folder, sandbox, patch))
-        spark = local_session("connect", java=QUICK, connect=True)
+        shop = make_shop(folder, sandbox, patch)
+        if connect:
+            shop = _at_driver(shop)
+        spark = local_session("small day", java=QUICK, connect=connect)
         found = _day(spark, shop)
         spark.stop()
     patch.undo()
@@ -66,6 +69,7 @@ def _day(spark: SparkSession, shop: Shop) -> dict[str, object]:
     accepted = {row["message_id"] for row in ledger if row["kind"] == "accepted"}
     return {
         "session": f"{type(spark).__module__}",
+        "spark": spark.version,
         "steps_left": left,
         "statuses": statuses,
         "kinds": Counter(row["kind"] for row in ledger),
@@ -80,4 +84,4 @@ def _order(number: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), connect="connect" in sys.argv[2:])
