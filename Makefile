@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos notebooks docs fuzz sbom audit
+.PHONY: help setup demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos game-day notebooks docs fuzz sbom audit
 PY := .venv/bin/python
 ROWS ?= small
 UVX := $(or $(shell command -v uvx),.cache/uv/bin/uvx)
@@ -46,6 +46,9 @@ format: setup ## format the code
 
 chaos: setup ## all faults at full size: 50 kills, outages, a broken network; takes about an hour
 	@PYTHONPATH=tests $(PY) -m chaos $(CHAOS)
+
+game-day: setup ## ten incidents in running jobs, with production's limits; a quarter of an hour
+	@PYTHONPATH=tests $(PY) -m gameday $(ONLY)
 
 bench: setup ## how fast it is, beside its alternatives and against its targets (half an hour)
 	@$(PY) benchmarks/bench.py

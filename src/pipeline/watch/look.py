@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from pipeline.core.alarm import ALERTS as SEVERITIES
 from pipeline.core.alarm import Change, FeedFigures, Finding, Limits, anchor, changes, judge
 from pipeline.core.levels import unusual
-from pipeline.core.records import ALERTS
+from pipeline.core.records import ALERTS, FIGURES
 from pipeline.log import logger
 from pipeline.settings import Settings
 from pipeline.source.feed_files import load_feeds
@@ -48,7 +48,8 @@ class Watch:
     known_at: datetime | None = None
     lost: dict[str, int] = field(default_factory=dict)
     lost_at: datetime | None = None
-    unwritable: bool = False
+    unwritable: set[str] = field(default_factory=set)
+    """Tables that could not be written when that was tried last."""
     quality_at: datetime | None = None
     told: datetime = field(default_factory=lambda: datetime.now(UTC))
     latest: Latest | None = None
@@ -64,6 +65,7 @@ class Watch:
             changed = changes(self.firing, self._findings(datetime.now(UTC)))
         except Exception as error:  # noqa: BLE001  a look is not worth a stream
             logger().warning("watch.failed", error=type(error).__name__)
+            self._tell()
             return ()
         self._note(changed)
         self._queue(self._others())
@@ -104,11 +106,14 @@ class Watch:
                 return (*judge(figures, held, self.limits, now), *levels)
 
     def _keep(self, figures: tuple[FeedFigures, ...]) -> None:
-        """Keep the figures; where that fails, they are judged all the same."""
+        """Keep the figures; where that fails, that is told, and they are judged all the same."""
         try:
             measure.keep(self.spark, self.settings, figures)
         except Exception as error:  # noqa: BLE001  tried again at the next look
             logger().warning("figures.not_written", error=type(error).__name__)
+            self._cannot_write(FIGURES.name)
+        else:
+            self._can_write(FIGURES.name)
 
     def _quality(self, now: datetime) -> None:
         """Once an hour, and not at the first look: a start has enough to do."""
@@ -161,18 +166,25 @@ class Watch:
             alert(self.spark, layout(self.settings), *rows)
         except Exception as error:  # noqa: BLE001  told, and tried again at the next look
             logger().error("alerts.not_written", error=type(error).__name__)
-            if not self.unwritable:
-                self.unwritable = True
-                self._queue([_unwritable("firing")])
+            self._cannot_write(ALERTS.name)
             return
-        if self.unwritable and rows:
-            self.unwritable = False
-            self._queue([_unwritable("recovered")])
+        if rows:
+            self._can_write(ALERTS.name)
         assert self.firing is not None  # noqa: S101  read at the first look
         for one in changed:
             key = (one.name, one.feed)
             (self.firing.discard if one.finding is None else self.firing.add)(key)
         self._queue(rows)
+
+    def _cannot_write(self, table: str) -> None:
+        if not self.unwritable:
+            self._queue([_unwritable("firing")])
+        self.unwritable.add(table)
+
+    def _can_write(self, table: str) -> None:
+        if self.unwritable == {table}:
+            self._queue([_unwritable("recovered")])
+        self.unwritable.discard(table)
 
     def _row(self, one: Change) -> Alert:
         found = one.finding
