@@ -40,7 +40,6 @@ def test_a_day_over_connect_gives_the_same_books(tmp_path):
     assert day(tmp_path, "connect") == {"session": "pyspark.sql.connect.session", **WELL}
 
 
-@pytest.mark.long
 @pytest.mark.skipif("LTS_SPARK" not in os.environ, reason="run by tools/e2e-lts")
 def test_a_day_with_the_runtimes_releases_gives_the_same_books(tmp_path):
     """What the newest Spark and Delta alone can do would fail on the long-term-support runtime."""
