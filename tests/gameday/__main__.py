@@ -60,6 +60,7 @@ class Played:
 
 def main() -> int:
     """The whole day; the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the jobs end, too
     folder = Path(os.environ.get("GAME_DAY") or tempfile.mkdtemp(prefix="game-day-"))
     with disk(folder / "disk") as bounded, running_sandbox(write_key=KEY) as sandbox, \
             installation(folder, sandbox) as one:  # fmt: skip
