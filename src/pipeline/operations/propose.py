@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from pipeline.core.feed_model import FeedError
 from pipeline.core.feed_proposal import Column, propose
 from pipeline.settings import Settings
 from pipeline.source.check import CDF_PROPERTY
@@ -31,10 +33,16 @@ def propose_for(spark: SparkSession, settings: Settings, source: str) -> Proposa
     """A commented feed for the table *source*; its text is to be read before it is used.
 
     Raises:
-        FeedError: a relative source and no root in the settings.
+        FeedError: there is no such table, or a relative one and no root in the settings.
     """
     table = locate(source, root=settings.sources.root, file="feed init")
-    frame = table.read(spark.read)
+    try:
+        frame = table.read(spark.read)
+    except AnalysisException as error:
+        raise FeedError(
+            f"--table {source}: {table.sql} is no Delta table that can be read "
+            f"({error.getCondition()}); correct it, or sources.root (--set sources.root=...)"
+        ) from error
     rows = frame.limit(SAMPLED).select(
         *(F.col(f.name if f.name.isidentifier() else f"`{f.name}`") for f in frame.schema.fields)
     )

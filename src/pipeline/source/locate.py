@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pyspark.sql import DataFrame, DataFrameReader, Row, SparkSession
@@ -56,6 +57,8 @@ def locate(source: str, *, root: str | None, file: str) -> SourceTable:
         )
     if _NAME.match(root):
         return SourceTable(name=f"{root}.{source}")
+    if "://" not in root and not root.startswith(("/", "dbfs:")):
+        root = str(Path(root).resolve())  # SQL takes a relative path for a table's name
     return SourceTable(path=f"{root.rstrip('/')}/{source}")
 
 

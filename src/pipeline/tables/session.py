@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -52,6 +54,11 @@ FASTER = {
 """Spares work; where a platform refuses one of them (serverless does), things go on without."""
 
 
+STDERR = 2
+SAID_BYTES = 20_000
+"""Of what Java said, at most, where it fails to start."""
+
+
 def silence() -> None:
     """Spark quotes a row's values in its errors, and a row's values belong in no log.
 
@@ -64,7 +71,8 @@ def silence() -> None:
 def active_session() -> SparkSession:
     """The session that this platform offers: Databricks' own, or a local one."""
     if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
-        return local_session("pipeline", java=QUICK)
+        with _java_aside():
+            return local_session("pipeline", java=QUICK)
     silence()
     session = SparkSession.builder.getOrCreate()
     for name, value in NEEDED.items():
@@ -73,6 +81,26 @@ def active_session() -> SparkSession:
         with contextlib.suppress(PySparkException):
             session.conf.set(name, value)
     return session
+
+
+@contextlib.contextmanager
+def _java_aside() -> Iterator[None]:
+    """Keep what Java and Ivy say while they start off the screen; it is shown where they fail."""
+    sys.stderr.flush()
+    before = os.dup(STDERR)
+    try:
+        with tempfile.TemporaryFile() as said:
+            os.dup2(said.fileno(), STDERR)
+            try:
+                yield
+            except Exception:
+                said.seek(0)
+                os.write(before, said.read()[-SAID_BYTES:])
+                raise
+            finally:
+                os.dup2(before, STDERR)
+    finally:
+        os.close(before)
 
 
 def local_session(
