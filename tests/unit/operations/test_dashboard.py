@@ -132,8 +132,15 @@ def test_the_headline_says_whether_it_is_well():
     """One glance: green only where it is known that nothing fires and nothing holds."""
     overview = DASHBOARDS[0]
     assert headline(filled(overview))[0] == "good"
-    assert headline(filled(overview, alerts=2, holds=1)) == ("bad", "2 alerts fire, 1 hold")
-    assert headline(filled(overview, alerts=1))[1] == "1 alert fires"
+    assert headline(filled(overview, alerts=2, holds=1)) == (
+        "bad",
+        "2 alerts fire, 1 hold: a of a, b of b",
+    )
+    alarmed = filled(overview, alerts=5)
+    table = next(w for w in overview.widgets if "alert" in w.fields)
+    rows = tuple(dict.fromkeys(table.fields) | {"alert": f"a{n}"} for n in range(5))
+    alarmed = Filled(dashboard=overview, rows={**alarmed.rows, table.name: rows}, at=AT)
+    assert headline(alarmed)[1] == "5 alerts fire: a0, a1, a2 and 2 more"
     assert headline(None)[0] == "quiet"
 
 

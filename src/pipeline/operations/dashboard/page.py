@@ -13,6 +13,8 @@ from pipeline.operations.dashboard.read import Dashboard, Widget
 
 ALARMING: Final = {"alerts": "bad", "holds": "bad", "waiting": "warn", "dead_24h": "warn"}
 """Counters that are coloured when they are not nought."""
+NAMED: Final = 3
+"""Alerts that the first line names."""
 SHOWN: Final = 200
 """Rows of a table at most."""
 
@@ -26,7 +28,21 @@ def headline(overview: Filled | None) -> tuple[str, str]:
         return "good", "All is well: no alert fires, nothing holds"
     parts = [f"{alerts} alert{'s fire' if alerts != 1 else ' fires'}"] if alerts else []
     parts += [f"{holds} hold{'s' if holds != 1 else ''}"] if holds else []
-    return "bad", ", ".join(parts)
+    named = _named(overview)
+    return "bad", ", ".join(parts) + (f": {named}" if named else "")
+
+
+def _named(overview: Filled | None) -> str:
+    """The first alerts that fire, with their feeds: it is what somebody was woken for."""
+    for widget in overview.dashboard.widgets if overview is not None else ():
+        if widget.kind == "table" and {"alert", "feed"} <= set(widget.fields):
+            rows = overview.rows.get(widget.name, ()) if overview is not None else ()
+            words = [
+                str(row["alert"]) + (f" of {row['feed']}" if row["feed"] else "") for row in rows
+            ]
+            more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
+            return ", ".join(words[:NAMED]) + more
+    return ""
 
 
 def _counted(filled: Filled | None, field: str) -> int | None:
