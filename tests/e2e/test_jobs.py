@@ -2,6 +2,8 @@
 
 import threading
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -26,12 +28,19 @@ def order(number, who):
 
 
 def books(spark, shop):
-    from pathlib import Path
-
     feeds = load_feeds(Path(shop.settings.sources.feeds))
     found = reconcile(spark, shop.settings, feeds)
     assert all(one.closes for one in found), [one.missing for one in found]
     return {one.feed: one for one in found}
+
+
+def books_of_a_day_are_all_where_all_is_of_today(spark, shop):
+    feeds = load_feeds(Path(shop.settings.sources.feeds))
+    day = timedelta(days=1)
+    whole = reconcile(spark, shop.settings, feeds)
+    assert reconcile(spark, shop.settings, feeds, datetime.now(UTC) - day) == whole
+    for none in reconcile(spark, shop.settings, feeds, datetime.now(UTC) + day):
+        assert (none.versions, none.messages, none.recounted) == (0, 0, 0)
 
 
 def test_a_day_of_changes_arrives_whole_and_the_books_close(spark, shop, ledger):
@@ -69,6 +78,7 @@ def test_a_day_of_changes_arrives_whole_and_the_books_close(spark, shop, ledger)
     assert run_drain(spark, shop.settings, available_now=True) == OK
 
     found = books(spark, shop)
+    books_of_a_day_are_all_where_all_is_of_today(spark, shop)
     assert (found["orders"].accepted, found["orders"].dead) == (40, 1)
     assert (found["people"].changes, found["people"].dead, found["people"].skipped) == (44, 2, 20)
     for number in range(5):

@@ -3,8 +3,9 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,10 +17,16 @@ from pipeline.settings import load_settings
 
 app = typer.Typer()
 
+Days = Annotated[
+    float | None,
+    typer.Option(help="Only what was committed so many days ago or later; all without.", min=0),
+]
+
 
 @app.command()
 def reconcile(
     conf: Conf = LOCAL,
+    days: Days = None,
     as_json: AsJson = False,  # noqa: FBT002  typer's way to a flag
 ) -> None:
     """Close the books: exit status 1, and what is missing, when they do not close."""
@@ -30,7 +37,8 @@ def reconcile(
     log.set_up()
     settings = load_settings(conf)
     feeds = load_feeds(Path(settings.sources.feeds))
-    found = operation.reconcile(active_session(), settings, feeds)
+    since = None if days is None else datetime.now(UTC) - timedelta(days=days)
+    found = operation.reconcile(active_session(), settings, feeds, since)
     if as_json:
         sys.stdout.write(json.dumps(operation.as_json(found), indent=2) + "\n")
     else:

@@ -6,6 +6,7 @@ Three counts are held together: what `deliver` counted at read (books), what the
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from pyspark.errors import PySparkException
@@ -20,7 +21,7 @@ from pipeline.source.readable import current_version
 from pipeline.source.recount import recount
 from pipeline.tables import books
 from pipeline.tables.layout import layout
-from pipeline.tables.views import make_session_views
+from pipeline.tables.views import reconciliation
 
 STATES: Final = MESSAGE_KINDS
 
@@ -63,23 +64,46 @@ class FeedBooks:
 
 
 def reconcile(
-    spark: SparkSession, settings: Settings, feeds: Iterable[Feed]
+    spark: SparkSession, settings: Settings, feeds: Iterable[Feed], since: datetime | None = None
 ) -> tuple[FeedBooks, ...]:
-    """The books of each feed, with what is missing."""
-    where = layout(settings)
-    make_session_views(spark, where)
+    """The books of each feed, with what is missing.
+
+    With *since*, of the versions committed from then on alone, which costs what they cost.
+    """
+    where, feeds = layout(settings), tuple(feeds)
+    firsts = {feed.name: _first(spark, settings, feed.name, since) for feed in feeds}
     rows = {
         (row["feed"], row["source_version"]): row.asDict()
-        for row in spark.table("reconciliation").collect()
+        for row in spark.sql(reconciliation(where, firsts)).collect()
     }
     return tuple(
-        _feed_books(spark, settings, feed, {v: r for (f, v), r in rows.items() if f == feed.name})
+        _feed_books(
+            spark,
+            settings,
+            feed,
+            {v: r for (f, v), r in rows.items() if f == feed.name},
+            firsts[feed.name],
+        )
         for feed in feeds
     )
 
 
+def _first(spark: SparkSession, settings: Settings, feed: str, since: datetime | None) -> int:
+    """The first source version asked for; where none was booked since, the next one."""
+    if since is None:
+        return books.FIRST
+    entries = books.read_books(spark, layout(settings), feed).values()
+    dated = [(e.source_version, e.committed_at) for e in entries if e.committed_at is not None]
+    asked = [version for version, at in dated if at.astimezone(UTC) >= since]
+    return min(asked, default=max((version for version, _ in dated), default=books.FIRST) + 1)
+
+
 def _feed_books(
-    spark: SparkSession, settings: Settings, feed: Feed, rows: dict[int, dict[str, int]]
+    spark: SparkSession,
+    settings: Settings,
+    feed: Feed,
+    rows: dict[int, dict[str, int]],
+    first: int,
 ) -> FeedBooks:
     missing = [
         Missing(
@@ -92,7 +116,7 @@ def _feed_books(
         for version, row in sorted(rows.items())
         if row["missing"]
     ]
-    again = _recount(spark, settings, feed)
+    again = _recount(spark, settings, feed, first)
     if again is not None:
         missing += _differences(feed.name, rows, again)
     return FeedBooks(
@@ -106,8 +130,10 @@ def _feed_books(
     )
 
 
-def _recount(spark: SparkSession, settings: Settings, feed: Feed) -> dict[int, int] | None:
-    """Net changes by version, counted in the source itself from the feed's start on."""
+def _recount(
+    spark: SparkSession, settings: Settings, feed: Feed, first: int
+) -> dict[int, int] | None:
+    """Net changes by version, counted in the source itself from the feed's start on, or *first*."""
     where = layout(settings)
     entries = books.read_books(spark, where, feed.name)
     pins = [e for e in entries.values() if e.origin in {books.START, books.PINNED}]
@@ -117,9 +143,10 @@ def _recount(spark: SparkSession, settings: Settings, feed: Feed) -> dict[int, i
     start = pins[0].source_version
     newest = current_version(spark, table)
     try:
-        counts = recount(spark, table, feed, start + 1, newest) if newest > start else ()
+        begin = max(start + 1, first)
+        counts = recount(spark, table, feed, begin, newest) if newest >= begin else ()
         counted = {count.version: count.changes for count in counts}
-        if pins[0].origin == books.PINNED:
+        if pins[0].origin == books.PINNED and first <= start:
             counted[start] = table.read(spark.read.option("versionAsOf", start)).count()
     except PySparkException as error:
         if gone(error):

@@ -77,6 +77,20 @@ def statements(where: Layout, *, in_schema: bool = False) -> dict[str, str]:
     return {name: sql.format(**known) for name, sql in VIEWS.items()}
 
 
+def reconciliation(where: Layout, firsts: Mapping[str, int]) -> str:
+    """SQL of the view of that name, of each feed's source versions from *firsts* on alone.
+
+    The versions are named where files are chosen by them, so that the cost follows what is asked.
+    """
+    asked = " OR ".join(
+        f"(feed = '{feed}' AND source_version >= {first})" for feed, first in firsts.items()
+    )
+    named = {table.name: where.place(table).sql for table in TABLES}
+    for table in (BOOKS, OUTCOMES):
+        named[table.name] = f"(SELECT * FROM {named[table.name]} WHERE {asked or 'FALSE'})"
+    return _OWN["reconciliation"].format(ledger=f"({_OWN['ledger'].format(**named)})", **named)
+
+
 def make_session_views(spark: SparkSession, where: Layout, *, with_metrics: bool = False) -> None:
     """Temporary views, for local tables that are paths and for whoever only reads."""
     for name, sql in statements(where).items():
