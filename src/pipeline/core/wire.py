@@ -89,14 +89,14 @@ def probe_request() -> Request:
     return Request(endpoint="batch", body=b'{"batch":[]}')
 
 
-def classify(answer: Answer | NoAnswer, now: datetime) -> Outcome:
-    """What an answer means. Only 200 is accepted; a redirect delivers nothing."""
+def classify(answer: Answer | NoAnswer, now: datetime, request: bytes = b"") -> Outcome:
+    """What an answer to *request* means. Only 200 is accepted; a redirect delivers nothing."""
     match answer:
         case NoAnswer(reason=reason):
             return Retryable(reason=reason)
         case Answer(status=status) if status == OK:
-            return _mixed(answer) or Accepted()
-        case Answer(status=status) if status == MULTI_STATUS and (mixed := _mixed(answer)):
+            return _mixed(answer, request) or Accepted()
+        case Answer(status=status) if status == MULTI_STATUS and (mixed := _mixed(answer, request)):
             return mixed
         case Answer(status=status) if status in HOLDING:
             return Held(reason=f"http_{status}")
@@ -105,10 +105,10 @@ def classify(answer: Answer | NoAnswer, now: datetime) -> Outcome:
                 reason=f"http_{status}", retry_after=parse_retry_after(answer.retry_after, now)
             )
         case Answer(status=status, text=text):
-            return Rejected(reason=f"http_{status}", detail=scrub(text))
+            return Rejected(reason=f"http_{status}", detail=scrub(text, request))
 
 
-def _mixed(answer: Answer) -> Mixed | None:
+def _mixed(answer: Answer, request: bytes) -> Mixed | None:
     """Errors for each call, as `{"errors": [{"batch_index": 3, ...}]}`, at the top or in `meta`.
 
     The form that Customer.io documents for its Track batch
@@ -131,7 +131,7 @@ def _mixed(answer: Answer) -> Mixed | None:
             place = error.get("batch_index") if isinstance(error, dict) else None
             if type(place) is not int or place < 0:
                 return None
-            refused[place] = scrub(json.dumps(error))
+            refused[place] = scrub(json.dumps(error), request)
         return Mixed(
             reason=f"http_{answer.status}_item",
             refused=tuple(Refusal(place=p, detail=refused[p]) for p in sorted(refused)),

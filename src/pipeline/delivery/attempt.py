@@ -71,7 +71,7 @@ class Attempts:
         try:
             with self.breaker.calling():
                 answer = await self.transport.post(request)
-                outcome = classify(answer, datetime.now(UTC))
+                outcome = classify(answer, datetime.now(UTC), request.body)
                 log(
                     Sent(
                         at=at,

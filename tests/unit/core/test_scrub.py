@@ -25,6 +25,33 @@ def test_scrubbing(text, kept):
     assert scrub(text) == kept
 
 
+BODY = (
+    b'{"batch":[{"userId":"finch 7","traits":{"name":"Ann Lee","note":"Lives at the sea with nine '
+    b'cats","plan":"go"}}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Ann Lee is no name for finch 7", "[value] is no name for [value]"),
+        ("name is too long: Ann L", "name is too long: [value]"),
+        ("plan must go", "plan must go"),
+        ('{"meta":{"errors":["Ann Lee is taken"]}}', "[value] is taken"),
+        (
+            '{"meta":{"errors":["bad: {\\"traits\\":{\\"name\\":\\"Ann L',
+            "bad: {[value]:{[value]:[value]",
+        ),
+        ('bad "{\\"name\\":\\"Bob Roe\\"}"', "bad [value]"),
+        ('bad {\\"name\\":\\"Bob Roe\\"}', "bad {[value]:[value]}"),
+        ('bad "Bob Ro', "bad [value]"),
+    ],
+)
+def test_what_the_request_said_is_taken_out(text, kept):
+    """A server that quotes what it refuses would bring a person into the request log."""
+    assert scrub(text, BODY) == kept
+
+
 def test_long_answers_are_cut():
     """Nobody reads a page of HTML in a ledger."""
     assert len(scrub("word " * 1000)) == CAP
