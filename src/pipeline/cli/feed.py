@@ -112,7 +112,9 @@ def preview(
     where: WHERE = None,
     sample: SAMPLE = SAMPLED,
     show: Annotated[int, typer.Option(min=0, help="Show so many messages beside rows.")] = 5,
-    html: Annotated[Path | None, typer.Option(help="Write one page that can be shared.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write one page; it shows rows, so its mode is 600.")
+    ] = None,
     as_json: AsJson = False,  # noqa: FBT002
     conf: Conf = LOCAL,
 ) -> None:
@@ -129,6 +131,8 @@ def preview(
     one = one_feed(settings, feed)
     found = operation.preview(active_session(), settings, one, choice, show=show)
     if html is not None:
+        html.touch(mode=0o600)
+        html.chmod(0o600)
         html.write_text(page(found), encoding="utf-8")
     if as_json:
         print_json(operation.as_json(found))

@@ -77,6 +77,17 @@ class PersonEntity(Part):
     person: Expression
 
 
+class ConsentTable(Part):
+    """A table that says who consents: a row for each person or object."""
+
+    table: Name
+    """As a feed's `source`."""
+    key: Name
+    """Column with the entity's id."""
+    column: Name
+    """Boolean column; a key that is not there, or is null, does not consent."""
+
+
 class ObjectEntity(Part):
     """The feed is about an object."""
 
@@ -88,7 +99,7 @@ def _kind(value: Any) -> str | None:
     if isinstance(value, str):
         return "\0word"
     fields = value if isinstance(value, dict) else getattr(type(value), "model_fields", ())
-    names = ("version", "timestamp", "person", "object")
+    names = ("version", "timestamp", "person", "object", "table")
     return next((f"\0{name}" for name in names if name in fields), None)
 
 
@@ -113,6 +124,16 @@ Entity = Annotated[
     ),
 ]
 """Whom or what a feed is about; order is kept within it."""
+
+Consent = Annotated[
+    Annotated[Expression, Tag("\0word")] | Annotated[ConsentTable, Tag("\0table")],
+    Discriminator(
+        _kind,
+        custom_error_type="consent",
+        custom_error_message="must be SQL, or {table: ..., key: <column>, column: <column>}",
+    ),
+]
+"""Who consents."""
 
 
 class DeleteGuard(Part):
@@ -141,9 +162,9 @@ class Feed(Part):
     """A timestamp; default: when the change was committed."""
     filter: Expression | None = None
     """Changes for which it is not true are skipped with the reason `filtered`."""
-    consent: Expression | None = None
+    consent: Consent | None = None
     """Inserts and updates for which it is not true are skipped with the reason `no_consent`, and
-    so is what of this feed and entity still waits to be sent."""
+    so is what of this feed and entity still waits to be sent. SQL over the row, or a table."""
     erasure: Literal["delete", "suppress"] | None = None
     """Each insert asks to erase its entity; the feed has no calls of its own."""
     changes_only: bool = False
@@ -233,7 +254,7 @@ class Feed(Part):
         for index, text in enumerate(self.order_by):
             yield f"order_by[{index}]", text
         for field in ("event_time", "filter", "consent"):
-            if (text := getattr(self, field)) is not None:
+            if isinstance(text := getattr(self, field), str):
                 yield field, text
         for operation in OPERATIONS:
             calls = self.calls(operation)

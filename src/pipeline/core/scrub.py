@@ -16,6 +16,9 @@ CAP: Final = 300
 SHORTEST: Final = 3
 """Characters of a value that tell anything about anybody."""
 
+_WORD: Final = re.compile(r"[\w@+.-]+")
+_PLAIN: Final = re.compile(r"[a-z_]+|\W*")
+"""A word that names nobody."""
 _EMAIL: Final = re.compile(r"[^\s\"'<>,;:]+@[^\s\"'<>,;:]+")
 _QUOTED: Final = re.compile(
     r"\"(?:\\.|[^\"\\])*(?:\"|\\?$)|\\+\"(?:(?!\\+\").)*(?:\\+\"|$)|'[^']*'|`[^`]*(?:`|$)",
@@ -28,7 +31,7 @@ _TOKEN: Final = re.compile(r"\b(?=\w*\d)\w{8,}\b|\b\d{4,}\b")
 def scrub(text: str, request: bytes = b"") -> str:
     """The text without what could be personal, at most 300 characters.
 
-    Values of the *request* that it answers are taken out wherever they stand.
+    Values of the *request* that it answers are taken out wherever they stand, and names in them.
     """
     cleaned = "; ".join(_messages(text))
     if request:
@@ -68,7 +71,16 @@ def _without_values(text: str, request: bytes) -> str:
         cut = text.rfind(value[:SHORTEST])
         if cut >= 0 and value.startswith(text[cut:]):
             text = f"{text[:cut]}[value]"
-    return text
+    telling = {word for value in known for word in _telling(value)}
+    return _WORD.sub(lambda found: "[value]" if found[0].strip(".") in telling else found[0], text)
+
+
+def _telling(value: str) -> Iterator[str]:
+    """Words of a longer value that may be a name or a number of somebody."""
+    for word in _WORD.findall(value):
+        bare = word.strip(".")
+        if len(bare) >= SHORTEST and not _PLAIN.fullmatch(bare):
+            yield bare
 
 
 def _values(value: Any) -> Iterator[str]:

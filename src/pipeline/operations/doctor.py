@@ -27,6 +27,7 @@ from pipeline.operations import diagnose
 from pipeline.operations.diagnose import Check, finding, ok, unknown
 from pipeline.settings import Settings
 from pipeline.source.check import check_feed
+from pipeline.source.consents import consent_place
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import SourceTable, locate
 from pipeline.tables import holds
@@ -209,7 +210,8 @@ def _feed(spark: SparkSession, settings: Settings, feed: Feed) -> Iterator[Check
     try:
         table = locate(feed.source, root=settings.sources.root, file=feed.file)
         begun, read_upto = _begun(spark, settings, feed.name)
-        check_feed(spark, feed, table, limits=settings.limits, begun=begun)
+        consents = consent_place(feed, settings.sources.root)
+        check_feed(spark, feed, table, limits=settings.limits, begun=begun, consents=consents)
     except FeedError as error:
         yield finding(name, str(error), "docs/feeds.md; a table needs SELECT for who runs this")
         return

@@ -11,6 +11,7 @@ from pipeline.core.feed import Feed, FeedError
 from pipeline.settings import Settings
 from pipeline.source.check import check_feed
 from pipeline.source.checked import CheckedFeed
+from pipeline.source.consents import consent_place
 from pipeline.source.errors import gone
 from pipeline.source.locate import locate
 from pipeline.source.net import net
@@ -55,7 +56,14 @@ def checked_feed(spark: SparkSession, settings: Settings, feed: Feed) -> Checked
         FeedError: it does not fit its table.
     """
     table = locate(feed.source, root=settings.sources.root, file=feed.file)
-    return check_feed(spark, feed, table, limits=settings.limits, begun=True)
+    return check_feed(
+        spark,
+        feed,
+        table,
+        limits=settings.limits,
+        begun=True,
+        consents=consent_place(feed, settings.sources.root),
+    )
 
 
 def select(spark: SparkSession, checked: CheckedFeed, choice: Choice, partitions: int) -> Selected:

@@ -12,6 +12,7 @@ from pyspark.sql import types as T
 from pipeline.core.api.limits import DEFAULT_LIMITS, Limits
 from pipeline.core.feed import OPERATIONS, Feed, FeedError, Operation
 from pipeline.core.feed_calls import content, content_name
+from pipeline.core.feed_model import ConsentTable
 from pipeline.source.body import content_json, value_column
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.fallible import can_raise
@@ -34,16 +35,19 @@ def check_feed(
     *,
     limits: Limits = DEFAULT_LIMITS,
     begun: bool = False,
+    consents: SourceTable | None = None,
 ) -> CheckedFeed:
     """Check table, change feed, columns, expressions, types and start.
 
-    A feed that has *begun* goes on from its checkpoint: its start may be gone by now.
+    A feed that has *begun* goes on from its checkpoint: its start may be gone by now. *consents*
+    is where its consent table is, for a feed that has one.
 
     Raises:
         FeedError: the feed cannot run; one line a problem, with file, field and what to do.
     """
     table_id, schema = _table(spark, feed, table)
     problems = [*_columns(feed, schema), *over_limits(feed, limits)]
+    problems += _consents(spark, feed, consents)
     opened = _opened(spark, table, schema)
     found: dict[str, T.DataType] = {}
     for field, text in feed.expressions():
@@ -68,6 +72,7 @@ def check_feed(
         schema=schema,
         types=types,
         limits=limits,
+        consents=consents,
         fallible=can_raise(feed, schema),
     )
 
@@ -104,6 +109,31 @@ def _columns(feed: Feed, schema: T.StructType) -> Iterator[str]:
     for name in schema.names:
         if name.startswith(PREFIX) or name in METADATA:
             yield f"source: a column may not be named {name}; rename it"
+
+
+def _consents(spark: SparkSession, feed: Feed, table: SourceTable | None) -> Iterator[str]:
+    """The consent table is there, with a key and a boolean."""
+    if not isinstance(by := feed.consent, ConsentTable):
+        return
+    if table is None:
+        raise TypeError(f"feed {feed.name}: nobody told where its consent table is")
+    try:
+        schema = table.read(spark.read).schema
+    except AnalysisException as error:
+        yield (
+            f"consent.table: {table.sql} is no Delta table that can be read "
+            f"({error.getCondition()}); create it, or correct its name"
+        )
+        return
+    types = {field.name.lower(): field.dataType for field in schema.fields}
+    for field, name, fits, wanted in (
+        ("key", by.key, _textual, "a text, a number, a boolean or a date"),
+        ("column", by.column, lambda type_: isinstance(type_, T.BooleanType), "boolean"),
+    ):
+        if (type_ := types.get(name.lower())) is None:
+            yield f"consent.{field}: {_no_column(name, schema)}"
+        elif not fits(type_):
+            yield f"consent.{field}: {name} is {type_.simpleString()}, must be {wanted}"
 
 
 def _opened(spark: SparkSession, table: SourceTable, schema: T.StructType) -> DataFrame:

@@ -23,5 +23,7 @@ class CheckedFeed:
     types: Mapping[tuple[Operation, int], Mapping[str, T.DataType]]
     """Of each call, by operation and place: the types of its traits or properties by name."""
     limits: Limits
+    consents: SourceTable | None = None
+    """Where the feed's consent table is, if it has one."""
     fallible: bool
     """An expression may raise for some rows, so those are looked for first (`isolate`)."""

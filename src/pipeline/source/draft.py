@@ -7,9 +7,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.core.draft import ENVELOPE, NAMES
-from pipeline.core.feed_model import ObjectEntity, PersonEntity
+from pipeline.core.feed_model import ConsentTable, ObjectEntity, PersonEntity
 from pipeline.source.body import WITH_NULLS
 from pipeline.source.checked import CheckedFeed
+from pipeline.source.consents import CONSENT_GIVEN, with_consent
 from pipeline.source.isolated import Isolated
 from pipeline.source.plan import (
     BAD,
@@ -109,13 +110,27 @@ def narrowed(netted: DataFrame, checked: CheckedFeed, isolated: Isolated | None)
         passed = F.when(F.col(BAD).isNotNull(), F.lit(False)).otherwise(passed)
     opened = opened.withColumn(PASSED, passed)
     if checked.feed.consent is not None:
-        consented = F.coalesce(F.expr(checked.feed.consent), F.lit(False))
+        if isinstance(checked.feed.consent, str):
+            consented = F.coalesce(F.expr(checked.feed.consent), F.lit(False))
+        else:
+            opened = _with_consents(opened, checked)
+            consented = F.coalesce(F.col(CONSENT_GIVEN), F.lit(False))
         given = F.when(~F.col(PASSED) | (F.col(OPERATION) == "delete"), True).otherwise(consented)
-        opened = opened.withColumn(CONSENTED, given)
+        opened = opened.withColumn(CONSENTED, given).drop(CONSENT_GIVEN)
+    return opened.withColumn(ID, _id(checked))
+
+
+def _id(checked: CheckedFeed) -> Column:
+    """The entity's id; not evaluated for rows that are not sent, where that could raise."""
     id_ = F.expr(_entity_id(checked)).cast("string")
-    if checked.fallible:
-        id_ = F.when(F.col(PASSED), id_)
-    return opened.withColumn(ID, id_)
+    return F.when(F.col(PASSED), id_) if checked.fallible else id_
+
+
+def _with_consents(opened: DataFrame, checked: CheckedFeed) -> DataFrame:
+    table, by = checked.consents, checked.feed.consent
+    if table is None or not isinstance(by, ConsentTable):
+        raise TypeError(f"feed {checked.feed.name} was checked without its consent table")
+    return with_consent(opened, _id(checked), table, by)
 
 
 def order_columns(checked: CheckedFeed) -> list[Column]:

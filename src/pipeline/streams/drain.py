@@ -20,7 +20,7 @@ from pipeline.delivery.probe import Probe
 from pipeline.log import logger
 from pipeline.streams import erase
 from pipeline.streams.claim import Claim
-from pipeline.streams.consent import withdraw
+from pipeline.streams.consent import Consents, withdraw
 from pipeline.streams.hold import DEADLINE, DETAILS, Hold
 from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.obey import obey
@@ -65,6 +65,7 @@ class Drain:
     """Messages of a tick at most; fewer than the setting after ticks that were too slow."""
     vain: int = field(default=0)
     """Such ticks, one after the other."""
+    consents: Consents = field(default_factory=Consents)
 
     def __call__(self, _ticks: DataFrame, batch_id: int) -> None:
         """A trigger of the rate source, whose rows say nothing."""
@@ -82,8 +83,9 @@ class Drain:
         obey(spark, where, self.claim, wishes, marks)
         upkeep(spark, self.runtime, wishes)
         lifted = erase.lifted(wishes, marks)
-        if self.runtime.consents:
+        if self.consents.asked(self.runtime.settings):
             withdraw(spark, self.runtime, self.claim, at.outcomes)
+            self.consents.withhold(spark, self.runtime, self.claim, at.outcomes)
         if retry_queue.take_in(spark, where, at, wished, lifted):
             _, marks = retry_queue.heads(spark, where)
         erase.carry_out(spark, self.runtime, self.claim, marks)

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from pipeline.core.feed import Feed, FeedError
 from pipeline.source.check import check_feed
 from pipeline.source.checked import CheckedFeed
+from pipeline.source.consents import consent_place
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import locate
 from pipeline.streams.claim import Claim
@@ -63,7 +64,14 @@ def _look(spark: SparkSession, runtime: Runtime, known: Feed) -> CheckedFeed | M
     try:
         feed = current_feed(runtime, known)
         table = locate(feed.source, root=settings.sources.root, file=feed.file)
-        checked = check_feed(spark, feed, table, limits=settings.limits, begun=bool(entries))
+        checked = check_feed(
+            spark,
+            feed,
+            table,
+            limits=settings.limits,
+            begun=bool(entries),
+            consents=consent_place(feed, settings.sources.root),
+        )
     except FeedError as error:
         return Misfit(reason=SCHEMA, detail=f"{error}; goes on by itself when that is mended")
     if entries and checked.table_id not in entries:

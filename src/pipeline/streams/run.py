@@ -13,6 +13,7 @@ from pipeline.keys.live import LiveKeys
 from pipeline.log import logger
 from pipeline.settings import Settings
 from pipeline.source.check import check_feed
+from pipeline.source.consents import consent_place
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import locate
 from pipeline.streams.begin import begin, checkpoint
@@ -89,7 +90,6 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
         secrets=secrets,
         available_now=available_now,
         live=LiveKeys(settings=settings.keys, secrets=secrets),
-        consents=_consents(settings),
     )
     with stopping_on_signals(runtime.stop):
         if available_now:
@@ -104,20 +104,13 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
         )
 
 
-def _consents(settings: Settings) -> bool:
-    """Whether a feed asks for consent; yes where that can't be told."""
-    try:
-        return any(one.consent is not None for one in load_feeds(Path(settings.sources.feeds)))
-    except FeedError:
-        return True
-
-
 def _check_new(spark: SparkSession, settings: Settings, feeds: Iterable[Feed]) -> None:
     """Refuse to start with a new feed that cannot run; one that has begun holds, alone."""
     for feed in feeds:
         if not books.table_ids(spark, layout(settings), feed.name):
             table = locate(feed.source, root=settings.sources.root, file=feed.file)
-            check_feed(spark, feed, table, limits=settings.limits)
+            consents = consent_place(feed, settings.sources.root)
+            check_feed(spark, feed, table, limits=settings.limits, consents=consents)
 
 
 def _prepare(spark: SparkSession, settings: Settings) -> None:

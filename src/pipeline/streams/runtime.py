@@ -63,8 +63,6 @@ class Runtime:
     streams: int = 1
     """Streams of this job that share its rate."""
     available_now: bool = False
-    consents: bool = False
-    """A feed asks for consent, which may be withdrawn while messages wait."""
     stop: Stop = field(default_factory=Stop)
     live: LiveKeys | None = None
     """Reads the keys again while the job runs; without it they stay what they were."""

@@ -76,6 +76,27 @@ def test_a_missing_table_is_told(spark: SparkSession, tmp_path: Path) -> None:
         check_feed(spark, feed, SourceTable(path=str(tmp_path / "none")))
 
 
+def test_a_consent_table_has_a_key_and_a_boolean(spark, source, tmp_path) -> None:
+    """A stream would start, and skip everybody, or send to those who said no."""
+    table = source(ROWS)
+    consents = SourceTable(path=str(tmp_path / "consents"))
+    text = f"source: t\nstart: latest\n{FEED}insert: {{type: identify}}\nconsent: "
+
+    def check(key: str, column: str):
+        by = f"{{table: c, key: {key}, column: {column}}}"
+        feed = parse_feed(f"{text}{by}", file="f.yml")
+        return check_feed(spark, feed, table.table, consents=consents)
+
+    with pytest.raises(FeedError, match=r"f.yml: consent.table: .* is no Delta table"):
+        check("id", "given")
+    spark.sql(f"CREATE TABLE {consents.sql} (id INT, given BOOLEAN, word STRING) USING delta")
+    with pytest.raises(FeedError, match=r"consent.column: word is string, must be boolean"):
+        check("id", "word")
+    with pytest.raises(FeedError, match=r"consent.key: the table has no column idd"):
+        check("idd", "given")
+    assert check("id", "given").consents == consents
+
+
 def test_a_start_whose_files_are_gone_says_what_can_be_read(source) -> None:
     """The log still has the version, but its files were vacuumed."""
     table = source(ROWS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.feed import Feed, FeedError, parse_feed
 from pipeline.core.feed_calls import Group, Identify, Track
-from pipeline.core.feed_model import FromTimestamp, FromVersion, ObjectEntity
+from pipeline.core.feed_model import ConsentTable, FromTimestamp, FromVersion, ObjectEntity
 
 FILE = "conf/feeds/households.yml"
 HOUSEHOLDS = """\
@@ -46,6 +46,16 @@ def test_defaults_are_filled_in() -> None:
     assert feed.delete == ()
     assert (feed.delete_guard.count, feed.delete_guard.share) == (1000, 0.2)
     assert feed.envelope() == b"{}"
+
+
+def test_consent_is_an_expression_or_a_table() -> None:
+    """A consent table would be taken for SQL, or a slip in it for one without consent."""
+    table = parse(HOUSEHOLDS + "consent: {table: consents, key: id, column: given}\n")
+    assert table.consent == ConsentTable(table="consents", key="id", column="given")
+    assert "consent" not in dict(table.expressions())
+    assert parse(HOUSEHOLDS + "consent: given\n").consent == "given"
+    assert "consent: must be SQL, or {table" in refusal(HOUSEHOLDS + "consent: {key: id}\n")
+    assert "consent.key: is missing" in refusal(HOUSEHOLDS + "consent: {table: t, column: given}\n")
 
 
 def test_expressions_are_listed_with_their_place_in_the_file() -> None:

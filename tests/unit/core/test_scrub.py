@@ -37,6 +37,7 @@ BODY = (
         ("Ann Lee is no name for finch 7", "[value] is no name for [value]"),
         ("name is too long: Ann L", "name is too long: [value]"),
         ("plan must go", "plan must go"),
+        ("no cats with Lee. please", "no cats with [value] please"),
         ('{"meta":{"errors":["Ann Lee is taken"]}}', "[value] is taken"),
         (
             '{"meta":{"errors":["bad: {\\"traits\\":{\\"name\\":\\"Ann L',

@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from pipeline.log import logger
 from pipeline.operations.dashboard.fill import Filled, fill
+from pipeline.operations.dashboard.guard import guard, loopback
 from pipeline.operations.dashboard.page import headline, main, page
 from pipeline.operations.dashboard.read import FIRST, Dashboard
 from pipeline.settings import Settings
@@ -70,8 +71,8 @@ def _overview(filled: list[Filled]) -> Filled | None:
     return next((one for one in filled if one.dashboard.name == FIRST), None)
 
 
-def application(board: Board, seconds: float) -> web.Application:
-    """Each dashboard under its name; the first one is at the root."""
+def application(board: Board, seconds: float, token: str | None = None) -> web.Application:
+    """Each dashboard under its name; the first one is at the root. A *token* is asked for."""
     first = board.dashboards[0].name
 
     async def show(request: web.Request) -> web.Response:
@@ -86,7 +87,7 @@ def application(board: Board, seconds: float) -> web.Application:
         html = page(board.settings.target, board.dashboards, content, here=name, live=seconds)
         return web.Response(text=html, content_type="text/html", headers=_SAFE)
 
-    app = web.Application()
+    app = web.Application(middlewares=[] if token is None else [guard(token)])
     app.add_routes([web.get("/", show), web.get("/{name}", show)])
     return app
 
@@ -100,9 +101,17 @@ _SAFE = {
 }
 
 
-async def serve(board: Board, host: str, port: int, seconds: float) -> None:
-    """Serve until cancelled."""
-    runner = web.AppRunner(application(board, seconds), access_log=None)
+async def serve(
+    board: Board, host: str, port: int, seconds: float, token: str | None = None
+) -> None:
+    """Serve until cancelled; beyond this machine only with a token.
+
+    Raises:
+        ValueError: others can reach *host*, and there is no token.
+    """
+    if token is None and not loopback(host):
+        raise ValueError(f"{host} can be reached by others: a dashboard there has a token")
+    runner = web.AppRunner(application(board, seconds, token), access_log=None)
     await runner.setup()
     thread = threading.Thread(
         target=board.keep_drawing, args=(seconds,), name="dashboard", daemon=True
