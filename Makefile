@@ -60,8 +60,8 @@ docs: setup ## the site, from docs/ and the notebooks that were run, in build/si
 	@$(PY) tools/pictures.py
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
-fuzz: setup ## a hundred thousand made-up inputs: feeds, settings, answers, rows
-	@FUZZ=100000 $(PY) -m pytest -q -o timeout=0 tests/unit/test_fuzz.py
+fuzz: setup ## a hundred thousand made-up inputs: feeds, settings, answers, drafts, rows of each type
+	@FUZZ=100000 $(PY) -m pytest -q -o timeout=0 tests/unit/test_fuzz.py tests/integration/source/test_fuzz_rows.py
 
 sbom: setup ## what it is made of, as CycloneDX: build/sbom.json, from the lock
 	@mkdir -p build
@@ -69,7 +69,7 @@ sbom: setup ## what it is made of, as CycloneDX: build/sbom.json, from the lock
 	@echo build/sbom.json
 
 audit: setup ## known vulnerabilities of what is locked; asks a public database
-	@$(UVX) pip-audit==2.10.1 --disable-pip --require-hashes -r requirements.lock
+	@UVX="$(UVX)" PYTHON=$(PY) tools/audit
 
 bundle: setup ## validate, deploy, run and destroy the bundle against a stand-in, with the real CLI
 	@$(PY) tests/integration/workspace/bundle.py

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pydantic import SecretStr
 
 from pipeline.core.cipher import keyring
 from pipeline.keys import Secrets
@@ -94,7 +95,9 @@ def make_shop(
     feeds.mkdir()
     (feeds / "people.yml").write_text(PEOPLE_FEED)
     (feeds / "orders.yml").write_text(ORDERS_FEED)
-    secrets = Secrets(api_key="k", payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
+    secrets = Secrets(
+        api_key=SecretStr("k"), payload_keys=keyring(bytes(32)), hashing_key=bytes(32)
+    )
     for name in ("ENCRYPTION", "HASHING"):
         monkeypatch.setenv(f"PIPELINE_{name}_KEY", "A" * 43 + "=")
     monkeypatch.setenv("PIPELINE_API_KEY", "k")

@@ -76,7 +76,7 @@ def test_a_file_needs_only_the_api_key_added(tmp_path, monkeypatch):
     with pytest.raises(KeysError, match="api_key is missing"):
         load_keys(keys)
     monkeypatch.setenv("PIPELINE_API_KEY", "k")
-    assert load_keys(keys).api_key == "k"
+    assert load_keys(keys).api_key.get_secret_value() == "k"
 
 
 def test_a_file_that_others_can_read_is_refused(tmp_path):

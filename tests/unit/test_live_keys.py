@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
 from pipeline.core.cipher import keyring
 from pipeline.keys import KeysError, Secrets, fingerprint
 from pipeline.keys.live import LiveKeys
 from pipeline.settings import Keys
 
-OLD = Secrets(api_key="old", payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
+OLD = Secrets(api_key=SecretStr("old"), payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
 
 
 class Scope:
@@ -40,12 +41,12 @@ def live(scope):
 
 def test_a_new_key_is_taken_at_the_next_look_and_not_before(scope, live):
     """A look at each slice would ask the scope a hundred times a minute."""
-    scope.held = replace(OLD, api_key="new")
+    scope.held = replace(OLD, api_key=SecretStr("new"))
     scope.now += 29
-    assert live.current().api_key == "old"
+    assert live.current().api_key.get_secret_value() == "old"
     assert scope.reads == 0
     scope.now += 1
-    assert live.current().api_key == "new"
+    assert live.current().api_key.get_secret_value() == "new"
     live.current()
     assert scope.reads == 1
     (change,) = live.changes
@@ -76,6 +77,6 @@ def test_a_scope_out_of_reach_leaves_what_was_there(scope, live, error):
 
 def test_another_hashing_key_is_not_taken(scope, live):
     """Ids of repeats would differ, and a message be sent twice."""
-    scope.held = replace(OLD, api_key="new", hashing_key=b"h" * 32)
+    scope.held = replace(OLD, api_key=SecretStr("new"), hashing_key=b"h" * 32)
     scope.now += 31
-    assert live.current() == replace(OLD, api_key="new")
+    assert live.current() == replace(OLD, api_key=SecretStr("new"))

@@ -74,7 +74,7 @@ class CustomerIO(ReservedCalls[Coroutine[Any, Any, str]]):
         read = settings if isinstance(settings, Settings) else load_settings(Path(settings))
         secrets = load_keys(read.keys)
         return cls(
-            SecretStr(secrets.api_key),
+            secrets.api_key,
             spool=spool,
             keys=secrets.payload_keys,
             options=options(read),

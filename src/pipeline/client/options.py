@@ -38,7 +38,7 @@ class Options:
 
     def target(self, write_key: SecretStr) -> Target:
         """The destination, with its key."""
-        return Target.of(self.destination, write_key.get_secret_value())
+        return Target.of(self.destination, write_key)
 
     def pace(self, rate: float) -> Pace:
         """How a round is sent."""

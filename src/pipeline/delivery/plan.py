@@ -1,8 +1,10 @@
 """What a task needs to send its part of a slice. Travels to it by value."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
+
+from pydantic import SecretStr
 
 from pipeline.core.api.limits import Limits
 from pipeline.core.cipher import Keyring
@@ -15,14 +17,14 @@ class Target:
     """Where to, and with which key."""
 
     url: str
-    write_key: str = field(repr=False)
+    write_key: SecretStr
     strict: bool
     connect_timeout: timedelta
     total_timeout: timedelta
     gzip: bool = False
 
     @classmethod
-    def of(cls, destination: Destination, write_key: str) -> Self:
+    def of(cls, destination: Destination, write_key: SecretStr) -> Self:
         """As the settings have it."""
         return cls(
             url=destination.url,

@@ -45,7 +45,7 @@ class HttpTransport:
         if (why := refusal(target.url)) is not None:
             raise ValueError(f"the destination's address {why}")
         self._target = target
-        self._headers = headers(target.write_key, strict=target.strict)
+        self._headers = headers(target.write_key.get_secret_value(), strict=target.strict)
         self._headers["Accept-Encoding"] = "identity"
         if target.gzip:
             self._headers["Content-Encoding"] = "gzip"

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from pipeline.core.cipher import KEY_BYTES, Keyring, keyring
 from pipeline.settings import Keys
 
@@ -32,14 +34,15 @@ class KeysError(Exception):
 class Secrets:
     """All that a job must keep to itself."""
 
-    api_key: str = field(repr=False)
+    api_key: SecretStr
     payload_keys: Keyring
     hashing_key: bytes = field(repr=False)
 
 
-def fingerprint(api_key: str) -> str:
+def fingerprint(api_key: SecretStr | str) -> str:
     """The short public name of an API key: 8 hex digits of a hash that tells nothing about it."""
-    return hashlib.blake2b(api_key.encode(), digest_size=4, person=b"api-key-id").hexdigest()
+    text = api_key if isinstance(api_key, str) else api_key.get_secret_value()
+    return hashlib.blake2b(text.encode(), digest_size=4, person=b"api-key-id").hexdigest()
 
 
 def load_keys(keys: Keys) -> Secrets:
@@ -67,7 +70,7 @@ def load_keys(keys: Keys) -> Secrets:
             raise KeysError(_missing(name, names[name], where))
     encryption = [decode(key, ENCRYPTION_KEY, where) for key in found[ENCRYPTION_KEY].split(",")]
     return Secrets(
-        api_key=found[API_KEY].strip(),
+        api_key=SecretStr(found[API_KEY].strip()),
         payload_keys=keyring(*encryption),
         hashing_key=decode(found[HASHING_KEY], HASHING_KEY, where),
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import SecretStr
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -108,7 +109,7 @@ def _plan(settings: Settings) -> Plan:
         slice=0,
         target=Target(
             url="",
-            write_key="",
+            write_key=SecretStr(""),
             strict=True,
             connect_timeout=settings.destination.connect_timeout,
             total_timeout=settings.destination.total_timeout,

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
 
 from pipeline.core.outcome import Rejected
 from pipeline.core.wire import Answer, NoAnswer, Request, classify, headers
@@ -26,7 +27,7 @@ MEGABYTE = 1 << 20
 def target(url: str) -> Target:
     return Target(
         url=url,
-        write_key="k",
+        write_key=SecretStr("k"),
         strict=True,
         connect_timeout=timedelta(seconds=2),
         total_timeout=timedelta(seconds=5),

@@ -6,6 +6,7 @@ import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from pipeline.core.outcome import Accepted, Held, Rejected, Retryable
 from pipeline.core.wire import Answer, NoAnswer, Request, batch_request, classify, probe_request
@@ -37,7 +38,7 @@ def target(url: str, key: str = "sandbox-write-key", **changed) -> Target:
         "connect_timeout": timedelta(seconds=2),
         "total_timeout": timedelta(seconds=2),
     }
-    return Target(url=url, write_key=key, **{**defaults, **changed})
+    return Target(url=url, write_key=SecretStr(key), **{**defaults, **changed})
 
 
 async def post(where: Target, request: Request) -> Answer | NoAnswer:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic import SecretStr
 
 from pipeline.core.cipher import decrypt, encrypt, keyring
 from pipeline.core.records import COMMANDS, OUTCOMES
@@ -56,7 +57,7 @@ def test_what_can_be_opened_gets_the_current_key(spark, settings):
     append_rows(spark, where, COMMANDS, [{**wish, "entry": "wish", "verb": "erase"}])
     retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
     keys = keyring(NEW, OLD)
-    secrets = Secrets(api_key="k", payload_keys=keys, hashing_key=bytes(32))
+    secrets = Secrets(api_key=SecretStr("k"), payload_keys=keys, hashing_key=bytes(32))
     asked = Wish(
         version=1,
         command_id="1",

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import SecretStr
 from pyspark.sql import functions as F
 
 from pipeline.core.cipher import decrypt, keyring
@@ -20,7 +21,7 @@ from pipeline.tables import commands, leases, outcomes
 from pipeline.tables.layout import create_tables, layout
 from pipeline.tables.rows import append_rows
 
-SECRETS = Secrets(api_key="k", payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
+SECRETS = Secrets(api_key=SecretStr("k"), payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
 FEED = """
 source: people
 start: {version: 0}

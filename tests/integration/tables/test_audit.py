@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from pydantic import SecretStr
 
 from pipeline.core.audit import verify
 from pipeline.core.cipher import keyring
@@ -53,7 +54,9 @@ def test_two_processes_share_a_chain_and_tampering_shows(spark, settings):
 
 def test_a_start_says_what_changed_and_no_key(spark, settings, tmp_path):
     """A change of settings or of a feed would go unnoticed, or a key would be in the log."""
-    secrets = Secrets(api_key="k-canary", payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
+    secrets = Secrets(
+        api_key=SecretStr("k-canary"), payload_keys=keyring(bytes(32)), hashing_key=bytes(32)
+    )
     audit_start(spark, settings, secrets, "drain")
     audit_start(spark, settings, secrets, "drain")
     assert [e.action for e in entries(spark, settings)].count("settings.changed") == 1
@@ -68,7 +71,9 @@ def test_a_start_says_what_changed_and_no_key(spark, settings, tmp_path):
 
 def test_each_wish_and_each_use_of_the_key_has_its_entry(spark, settings):
     """Somebody would let a feed go on, discard messages or use the key, and nobody could tell."""
-    secrets = Secrets(api_key="k-canary", payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
+    secrets = Secrets(
+        api_key=SecretStr("k-canary"), payload_keys=keyring(bytes(32)), hashing_key=bytes(32)
+    )
     for verb in ("retry", "discard", "replay"):
         ask(spark, settings, verb, [("m1", "orders")])
     release(spark, settings, "orders", 7)

@@ -43,7 +43,7 @@ def test_keys_are_made_once_and_read(workspace, conf, monkeypatch, capsys):
     assert "made encryption_key and hashing_key" in said.out
     assert "nothing to make" in said.out
     assert base64.b64decode(held["api_key"]) == b"write-key"
-    assert load_keys(KEYS).api_key == "write-key"
+    assert load_keys(KEYS).api_key.get_secret_value() == "write-key"
     for value in held.values():
         for text in (value, base64.b64decode(value).decode()):
             assert text not in said.out + said.err

@@ -7,9 +7,10 @@ day did to the tables is held against the same list in `tests/e2e/test_leaks.py`
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
-from pipeline.settings import load_settings
+from pipeline.settings import load_settings, override
 
 from .load import load
 
@@ -105,6 +106,15 @@ def test_the_service_principal_may_do_that_and_nothing_else() -> None:
         runner = load(ROOT, target).content["run_as"]["service_principal_name"]
         (given,) = (set(one["privileges"]) for one in grants if one["principal"] == runner)
         assert given == needed
+
+
+def test_what_is_no_table_is_in_the_volume(monkeypatch) -> None:
+    """The rights to the volume would have no reason, or files would go where nobody has any."""
+    for target in ("staging", "prod"):
+        words = load(ROOT, target).all("jobs")["deliver"]["tasks"][0]["python_wheel_task"]
+        for flag, value in pairwise(words["parameters"]):
+            for name, one in override(value).items() if flag == "--set" else ():
+                monkeypatch.setenv(name, one)
         settings = load_settings(ROOT / "conf" / f"{target}.yml")
         assert settings.tables.checkpoints.startswith("/Volumes/")
         assert settings.audit_heads.startswith("/Volumes/")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from pipeline.core.cipher import decrypt, keyring
 from pipeline.core.ids import entity_hash
@@ -81,7 +82,7 @@ def make_plan(**changed) -> Plan:
         slice=(1 << 32) + 1,
         target=Target(
             url="http://nowhere",
-            write_key="k",
+            write_key=SecretStr("k"),
             strict=True,
             connect_timeout=timedelta(seconds=1),
             total_timeout=timedelta(seconds=1),

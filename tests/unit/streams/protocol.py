@@ -17,6 +17,7 @@ from functools import partial
 from itertools import count
 
 import pyarrow as pa
+from pydantic import SecretStr
 
 from pipeline.core.cipher import keyring
 from pipeline.core.fold import MESSAGE_KINDS, OutcomeRow, Waiting, barred, fold, run_order
@@ -549,7 +550,7 @@ def _plan(number: int, barrier: Barrier, job: str = "deliver") -> Plan:
         slice=number,
         target=Target(
             url="http://nowhere",
-            write_key="k",
+            write_key=SecretStr("k"),
             strict=True,
             connect_timeout=timedelta(seconds=1),
             total_timeout=timedelta(seconds=1),
