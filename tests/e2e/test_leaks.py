@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import structlog
+from deltalake import DeltaTable
 
 from pipeline import log
 from pipeline.client import SyncCustomerIO
@@ -40,6 +41,11 @@ from .canaries import (
 )
 from .conftest import ORDERS, PEOPLE, make_shop
 
+GRANTED = {
+    *("CREATE TABLE", "WRITE", "MERGE", "UPDATE", "DELETE"),
+    *("OPTIMIZE", "REORG", "VACUUM START", "VACUUM END"),
+}
+"""What the grants that `tests/unit/bundles/test_grants.py` knows allow with our own tables."""
 DASHBOARDS = read_dashboards(Path(__file__).parents[2] / "bundles/dashboards")
 
 
@@ -144,3 +150,13 @@ def test_nothing_of_a_person_or_a_key_is_left_behind(spark, tmp_path, monkeypatc
     assert {
         ("map", "dead"), ("validate", "dead"), ("destination", "dead"), ("size", "dead"),
     } <= kinds  # fmt: skip
+    assert {name: shop.delta(name).version() for name in ("people", "orders")} == {
+        "people": 0,
+        "orders": 0,
+    }
+    done = {
+        row["operation"]
+        for table in (tmp_path / "tables").iterdir()
+        for row in DeltaTable(str(table)).history()
+    }
+    assert done <= GRANTED
