@@ -90,7 +90,8 @@ def test_nothing_of_a_person_or_a_key_is_left_behind(spark, tmp_path, monkeypatc
             "people",
             PEOPLE,
             [
-                bird(1),
+                bird(0),  # accepted
+                bird(1),  # behind an order of theirs that waits
                 bird(2, age=PHONE + NAME),  # cannot be mapped
                 bird(3, note=NAME * 200),  # a value too long
                 bird(4, note=f"{REFUSED} {NAME}"),  # refused, in its own words

@@ -23,7 +23,7 @@ from pipeline.source.net import net
 
 ROWS = int(os.environ.get("FUZZ", "4000")) // 5
 DDL = (
-    "part int, id binary, text binary, yes boolean, tiny tinyint, short smallint, whole int,"
+    "part int, id binary, text binary, flag boolean, tiny tinyint, short smallint, whole int,"
     " long bigint, half float, real double, money decimal(38,18), day date, at timestamp,"
     " local timestamp_ntz, raw binary, tags array<binary>,"
     " counts map<int, string>, place struct<a: struct<b: array<struct<c: double, d: binary>>>>"
@@ -32,13 +32,13 @@ TEXTS = ("id", "text")
 """Columns that are made of bytes, since Python has no text with half a surrogate."""
 FEEDS = {
     "identify": "row_key: []\nentity: {person: id}\ninsert: {type: identify, traits: {text: text,"
-    " yes: yes, tiny: tiny, short: short, whole: whole, long: long, half: half, real: real,"
+    " flag: flag, tiny: tiny, short: short, whole: whole, long: long, half: half, real: real,"
     " money: money, day: day, at: at, local: local, raw: raw, counts: counts, place: place}}",
     "track": "row_key: [id, part]\nentity: {person: text}\nevent_time: at\norder_by: [money, day]\n"
     "changes_only: true\nsend_nulls: true\ninsert: {type: track, event_expression: id, properties:"
     " {place: place, tags: 'transform(tags, x -> cast(x as string))', real: real, at: at,"
     " number: try_cast(text as int),"
-    " bad: \"if(id = 'p7', cast(text as int) / tiny, 0)\"}}\ndelete: delete_person",
+    " bad: \"if(id = 'p7' and part = 3 and tiny = 7, cast(text as int) / tiny, 0)\"}}\ndelete: delete_person",
 }
 CANARY = "canary.finch@birds.example"
 ODD = (
@@ -119,6 +119,7 @@ def table(spark, tmp_path_factory):
     maker = Maker(1)
     rows = [maker.row() for _ in range(ROWS)]
     rows[0] = (0, b"large", b"z" * 10_000_000, *rows[0][3:])
+    rows[1] = (3, b"p7", b"no number", True, 7, *rows[1][5:])  # raises: found, and dead
     frame = spark.createDataFrame(rows, DDL)
     for name in TEXTS:
         # As a file that another engine wrote may have it: a cast, but no check of the bytes.
@@ -150,4 +151,6 @@ def test_any_row_becomes_messages_and_none_is_lost(table, name, capfd) -> None:
         assert not problems, (place, problems)
     assert not [one for one in sealed.words.values() if CANARY in str(one)]
     assert CANARY not in "".join(capfd.readouterr())
+    if name == "track":
+        assert "map" in {stage for stage, _, _ in sealed.words.values()}
     netted.unpersist()
