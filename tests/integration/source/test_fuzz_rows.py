@@ -38,7 +38,8 @@ FEEDS = {
     "changes_only: true\nsend_nulls: true\ninsert: {type: track, event_expression: id, properties:"
     " {place: place, tags: 'transform(tags, x -> cast(x as string))', real: real, at: at,"
     " number: try_cast(text as int),"
-    " bad: \"if(id = 'p7' and part = 3 and tiny = 7, cast(text as int) / tiny, 0)\"}}\ndelete: delete_person",
+    " bad: \"if(id = 'p7' and part = 3 and tiny = 7, cast(text as int) / tiny, 0)\"}}\n"
+    "delete: delete_person",
 }
 CANARY = "canary.finch@birds.example"
 ODD = (
