@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import events
-from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 from receivers import received
 
@@ -25,7 +24,7 @@ from pipeline.streams.runtime import Runtime
 from pipeline.tables.layout import create_tables, layout
 
 SECRETS = Secrets(
-    api_key=SecretStr("benchmark"), payload_keys=keyring(bytes(range(32))), hashing_key=bytes(32)
+    api_key="benchmark", payload_keys=keyring(bytes(range(32))), hashing_key=bytes(32)
 )
 PATIENCE = 600
 """Seconds after which a round that has not ended never will."""
