@@ -170,7 +170,8 @@ async def test_a_file_that_was_changed_is_set_aside(spooling, destination, spool
         spooling.take_in(message("1", event))
         await drain(spooling)
     first = listed(spool.folder)[0].path
-    first.write_bytes(first.read_bytes()[:-1] + b"x")
+    content = first.read_bytes()
+    first.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     destination.answer = lambda _: OK
     await drain(spooling)
     assert [call["event"] for call in destination.calls] == ["b"]
