@@ -1,7 +1,6 @@
 """What the code does with tables is what the service principal was granted, and no more.
 
-Found in the code itself: statements by their first words and the table that they name. What a whole
-day did to the tables is held against the same list in `tests/e2e/test_leaks.py`.
+Found in the code itself: statements by their first words and the table that they name.
 """
 
 import ast
