@@ -25,6 +25,9 @@ DRAIN = (
 )  # fmt: skip
 
 
+ACCEPTED = 200
+IN_TASKS = ("before_send", "after_send", "during_append")
+"""Points in Spark's workers."""
 TASKS = ("task_fails", "executor_dies")
 """Once, in a task that has sent everything: Spark runs it again."""
 MARK = "CHAOS_MARK"
@@ -61,7 +64,7 @@ class Count:
 def install(point: str, nth: int) -> None:
     """Wrap what *point* is about. Reaches into the jobs' modules by name: a test's privilege."""
     count = Count(nth)
-    if point in {"before_send", "after_send", "during_append", *TASKS}:
+    if point in {*IN_TASKS, *TASKS}:
         _wrap_tasks(point, nth)
     elif point == "during_commit":
         _during_commit(nth)
@@ -140,8 +143,8 @@ def _run_in_task(
         if point == "before_send":
             count.passed()
         answer = await original(self, request)
-        if point == "after_send":
-            count.passed()
+        if point == "after_send" and getattr(answer, "status", None) == ACCEPTED:
+            count.passed()  # what was accepted has no record: it comes again
         return answer
 
     transport.HttpTransport.post = post  # type: ignore[method-assign]
