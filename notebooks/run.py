@@ -22,7 +22,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "notebooks" / "demo"
 RESULT = ROOT / "build" / "notebooks"
-CELL_SECONDS = 180
+CELL_SECONDS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
