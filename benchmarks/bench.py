@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import measure
+import queued
+import steady
 from measure import Bench, Target
 
 from pipeline import log
@@ -30,6 +32,11 @@ SECTIONS: dict[str, Callable[[Bench], list[Target]]] = {
     "latency": measure.latency,
     "gzip": measure.gzip_on,
     "growth": measure.growth,
+    "drained": queued.drained,
+    "parked": queued.parked,
+    "fresh": steady.fresh,
+    "restart": steady.restart,
+    "books": steady.books,
 }
 
 
@@ -38,6 +45,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--minutes", type=float, default=1.0, help="of steady load")
+    parser.add_argument("--master", default=f"local[{measure.TASKS}]", help="Spark's master")
     parser.add_argument("--only", nargs="*", choices=list(SECTIONS), default=list(SECTIONS))
     arguments = parser.parse_args()
     log.set_up()
@@ -47,8 +56,8 @@ def main() -> int:
     # Tasks import the contestants, too.
     here = str(Path(__file__).parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
-    spark = local_session("bench", memory="4g", java="-XX:+UseParallelGC")
-    bench = Bench.start(spark, folder, arguments.events, arguments.rounds)
+    spark = local_session("bench", arguments.master, memory="4g", java="-XX:+UseParallelGC")
+    bench = Bench.start(spark, folder, arguments.events, arguments.rounds, arguments.minutes)
     targets: list[Target] = []
     try:
         for name in arguments.only:
@@ -63,6 +72,8 @@ def main() -> int:
     details = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "cores": os.cpu_count(),
+        "facts": bench.facts,
         "python": platform.python_version(),
         "command": " ".join(["python", *sys.argv]),
         "figures": bench.figures,

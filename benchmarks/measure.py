@@ -49,15 +49,21 @@ class Bench:
     source: Source
     events: int
     rounds: int
+    minutes: float = 1.0
+    """Of steady load, for the freshness."""
     figures: dict[str, list[float]] = field(default_factory=dict)
     """Events a second of each round, by contestant."""
+    facts: dict[str, float] = field(default_factory=dict)
+    """What else was measured that the page calculates with."""
 
     @classmethod
-    def start(cls, spark: SparkSession, folder: Path, events: int, rounds: int) -> "Bench":
+    def start(
+        cls, spark: SparkSession, folder: Path, events: int, rounds: int, minutes: float
+    ) -> "Bench":
         """An empty source table."""
         source = Source(spark, str(folder / "orders"))
         source.create()
-        return cls(spark, folder, source, events, rounds)
+        return cls(spark, folder, source, events, rounds, minutes)
 
     def note(self, name: str, figures: list[float]) -> float:
         """Keep the figures of a contestant; the median of the warm ones."""
@@ -70,9 +76,9 @@ class Bench:
     @contextmanager
     def ours(self, name: str, latency_ms: float = 0, **how: Any) -> Iterator[Any]:
         """A stream with tables of its own, and a receiver; *how* overrides `delivery`."""
-        gzip = how.pop("gzip", False)
+        gzip, trigger = how.pop("gzip", False), how.pop("trigger", "PT0S")
         with receiver(latency_ms) as url:
-            given = settings(self.folder / name, url, {**WHOLE, **how}, gzip=gzip)
+            given = settings(self.folder / name, url, {**WHOLE, **how}, trigger, gzip=gzip)
             with stream(self.source, url, given) as run:
                 yield run
 
@@ -86,6 +92,8 @@ def throughput(bench: Bench) -> list[Target]:
             source = bench.source
             alone.append(others.spark_alone(bench.spark, source.path, source.version, bench.events))
         fill = _fill(bench.spark, bench.folder / "throughput")
+        got = received(run.url)
+        bench.facts["bytes_per_event"] = got["bytes"] / got["calls"]
         client = others.official(run.url, max(bench.events // 5, 1000), 3)
     warm = bench.note("the pipeline", ours)
     floor = bench.note("Spark alone", alone)

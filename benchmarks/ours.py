@@ -30,13 +30,15 @@ PATIENCE = 600
 """Seconds after which a round that has not ended never will."""
 
 
-def settings(folder: Path, url: str, delivery: Mapping[str, Any], **more: Any) -> Settings:
+def settings(
+    folder: Path, url: str, delivery: Mapping[str, Any], trigger: str = "PT0S", **more: Any
+) -> Settings:
     """As in production, with all checks on; only the places are the benchmark's own."""
     return Settings(
         target="bench",
         destination={"base_url": url, **more},
         delivery=dict(delivery),
-        triggers={"deliver": "PT0S"},
+        triggers={"deliver": trigger},
         sources={"root": str(folder)},
         tables={"root": str(folder / "tables"), "checkpoints": str(folder / "checkpoints")},
     )
@@ -79,16 +81,20 @@ class Ours:
         before = received(self.url)["calls"]
         self.seconds.clear()
         self.source.commit(count)
+        self.wait_for(before + count)
+        return count / sum(self.seconds)
+
+    def wait_for(self, calls: int) -> None:
+        """Until so many calls arrived in all, and the micro-batch of the last one is over."""
         began = time.monotonic()
         finished = False
-        while not finished:  # the micro-batch is over, and all of it arrived
+        while not finished:
             if (error := self.failed()) is not None:
                 raise RuntimeError(str(error))
             if time.monotonic() - began > PATIENCE:
                 raise TimeoutError("the pipeline did not end its round")
             ended = self.done.acquire(timeout=1)
-            finished = ended and received(self.url)["calls"] - before >= count
-        return count / sum(self.seconds)
+            finished = ended and received(self.url)["calls"] >= calls
 
 
 @contextmanager
@@ -113,7 +119,7 @@ def stream(source: Source, url: str, given: Settings) -> Iterator[Ours]:
     query = (
         rows.writeStream.foreachBatch(timed)
         .option("checkpointLocation", f"{given.tables.checkpoints}/orders")
-        .trigger(processingTime="0 seconds")
+        .trigger(processingTime=f"{given.triggers.deliver.total_seconds():.0f} seconds")
         .start()
     )
     try:

@@ -15,6 +15,11 @@ from measure import WARM
 
 PAGE = Path("docs/speed.md")
 PICTURE = Path("docs/pictures/speed.svg")
+REQUESTS_A_SECOND = 1_000
+"""The API's limit: 3,000 requests in 3 seconds."""
+BATCH_BYTES = 500_000
+CORE_HOUR = 0.15
+"""US dollars; an assumption that the page names."""
 
 
 def targets(rows: list[dict[str, Any]]) -> str:
@@ -68,6 +73,40 @@ def picture(found: dict[str, float]) -> str:
     return svg
 
 
+def scale(details: dict[str, Any], found: dict[str, float]) -> str:
+    """What clusters would deliver, calculated from one machine's figures and the API's limit."""
+    a_core = found["the pipeline"] / details["cores"]
+    bytes_each = details["facts"]["bytes_per_event"]
+    limit = REQUESTS_A_SECOND * BATCH_BYTES / bytes_each
+    lines = [
+        (
+            f"One core delivers {_rounded(a_core):,} events/s of {bytes_each:.0f} bytes. The "
+            f"API takes {REQUESTS_A_SECOND:,} requests a second of {BATCH_BYTES:,} bytes, which is "
+            f"{_rounded(limit):,} such events/s: the limit of {limit / a_core:.0f} cores."
+        ),
+        "",
+        "| workers of 4 cores | events/s | requests/s | a million events takes |",
+        "| --- | --- | --- | --- |",
+    ]
+    for workers in (1, 2, 4, 8, 16):
+        rate = min(workers * 4 * a_core, limit)
+        lines.append(
+            f"| {workers} | {_rounded(rate):,} | {_rounded(rate * bytes_each / BATCH_BYTES):,} "
+            f"| {1e6 / rate:.1f} s |"
+        )
+    seconds = 1e6 / a_core
+    lines += [
+        "",
+        (
+            f"A million events takes {seconds:.0f} seconds of one core, wherever it runs: at "
+            f"{CORE_HOUR:.2f} US dollars for a core and hour, machine and DBUs together, "
+            f"{seconds * CORE_HOUR / 3600:.4f} dollars. Put in your own price; a stream that "
+            "waits for work costs its machine's hours, whatever it sends."
+        ),
+    ]
+    return "\n".join(lines)
+
+
 def replaced(page: str, name: str, text: str) -> str:
     """The page with *text* between the markers of *name*."""
     begin, end = f"<!-- {name}: made by benchmarks/page.py -->", f"<!-- end of {name} -->"
@@ -91,6 +130,7 @@ def main() -> None:
     page = replaced(page, "where", said)
     page = replaced(page, "targets", targets(rows))
     page = replaced(page, "figures", figures(found))
+    page = replaced(page, "scale", scale(details, found))
     PAGE.write_text(page, encoding="utf-8")
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     PICTURE.write_text(picture(found), encoding="utf-8")
