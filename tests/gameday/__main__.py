@@ -115,9 +115,9 @@ def _begin(one: Installation) -> None:
     say("begins: " + one.overview())
 
 
-def _overview(one: Installation) -> str:
+def _overview(one: Installation, since: float = 0.0) -> str:
     with suppress(OSError):
-        return one.overview()
+        return one.overview(since)
     return ""
 
 
@@ -137,8 +137,8 @@ def _play(one: Installation, incident: Incident) -> Played:
         return None
 
     fired = until(incident.name, lambda: told("firing", incident.alerts), PATIENCE)
-    time.sleep(15)  # for the dashboard's next reading
-    shown = _overview(one)
+    seen_from = float(str(fired["at"])) + 2.0
+    shown = until("the dashboard's next reading", lambda: _overview(one, seen_from), PATIENCE)
     cured = time.time()
     incident.cure(one)
     recovered = None

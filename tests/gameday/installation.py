@@ -141,10 +141,13 @@ class Installation:
             return []
         return DeltaTable(path).to_pyarrow_table().to_pylist()  # type: ignore[no-any-return]
 
-    def overview(self) -> str:
-        """What the first line and the counters of the dashboard say now."""
+    def overview(self, since: float = 0.0) -> str:
+        """What the first line and the counters of the dashboard say; nothing if read before."""
         with urlopen(f"http://127.0.0.1:{DASHBOARD}/overview", timeout=30) as answer:
             page = answer.read().decode()
+        at = re.search(r'<time datetime="([^"]*)"', page)
+        if at is None or datetime.fromisoformat(at[1]).timestamp() < since:
+            return ""
         said = re.search(r'<p class="said[^>]*>([^<]*)</p>', page)
         counters = re.findall(
             r'<section class="counter"[^>]*><h3>([^<]*)</h3><p class="value[^>]*>([^<]*)</p>', page

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.operations.dashboard.chart import draw, specification
 from pipeline.operations.dashboard.fill import Filled, widget_sql
-from pipeline.operations.dashboard.page import headline, main, page, text
+from pipeline.operations.dashboard.page import aged, headline, main, page, text
 from pipeline.operations.dashboard.read import DashboardError, read_dashboard, read_dashboards
 
 FOLDER = Path("bundles/dashboards")
@@ -142,6 +142,15 @@ def test_the_headline_says_whether_it_is_well():
     alarmed = Filled(dashboard=overview, rows={**alarmed.rows, table.name: rows}, at=AT)
     assert headline(alarmed)[1] == "5 alerts fire: a0, a1, a2 and 2 more"
     assert headline(None)[0] == "quiet"
+
+
+def test_what_was_well_a_while_ago_is_not_green():
+    """A screen that cannot read the tables any more would say all night that all is well."""
+    well = main(filled(DASHBOARDS[0]), headline(filled(DASHBOARDS[0])))
+    assert 'class="said good"' in aged(well, timedelta(seconds=50))
+    old = aged(well, timedelta(minutes=4))
+    assert 'class="said good"' not in old
+    assert "Read 4 m ago: All is well" in old
 
 
 def test_values_from_tables_are_never_markup():

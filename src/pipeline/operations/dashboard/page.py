@@ -1,18 +1,21 @@
 """The pages: HTML and style alone; the one script reads the page anew, and only when it is live."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
+from pipeline.core.age import age_text
 from pipeline.operations.dashboard.chart import draw
 from pipeline.operations.dashboard.fill import Filled
 from pipeline.operations.dashboard.read import Dashboard, Widget
 
 ALARMING: Final = {"alerts": "bad", "holds": "bad", "waiting": "warn", "dead_24h": "warn"}
 """Counters that are coloured when they are not nought."""
+FRESH: Final = timedelta(minutes=1)
+"""What is older may not be so any more."""
 NAMED: Final = 3
 """Alerts that the first line names."""
 SHOWN: Final = 200
@@ -65,6 +68,17 @@ def main(filled: Filled, said: tuple[str, str]) -> str:
         f"{filled.at:%Y-%m-%d %H:%M:%S} UTC</time></p>"
         f'<div class="grid">{body}</div>'
     )
+
+
+def aged(content: str, age: timedelta) -> str:
+    """What was drawn a while ago: it says so first, and what was green then is not green now."""
+    if age <= FRESH:
+        return content
+    before = f"Read {age_text(age.total_seconds())} ago: "
+    for tone, now in (("good", "warn"), ("bad", "bad")):
+        said = f'<p class="said {tone}" role="status">'
+        content = content.replace(said, f'<p class="said {now}" role="status">{before}', 1)
+    return content
 
 
 def page(

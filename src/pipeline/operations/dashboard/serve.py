@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from pipeline.log import logger
 from pipeline.operations.dashboard.fill import Filled, fill
 from pipeline.operations.dashboard.guard import guard, loopback
-from pipeline.operations.dashboard.page import headline, main, page
+from pipeline.operations.dashboard.page import aged, headline, main, page
 from pipeline.operations.dashboard.read import FIRST, Dashboard
 from pipeline.settings import Settings
 from pipeline.tables.layout import layout
@@ -29,6 +29,8 @@ class Board:
     settings: Settings
     dashboards: tuple[Dashboard, ...]
     drawn: Mapping[str, str] = field(default_factory=dict)
+    read_at: dict[str, datetime] = field(default_factory=dict)
+    """When what is drawn was read."""
     asked: dict[str, datetime] = field(default_factory=dict)
     """When somebody last looked at a dashboard: only those that are looked at are read."""
     said: tuple[str, str] = ("quiet", "Reading the tables...")
@@ -44,6 +46,7 @@ class Board:
                 if one.name == FIRST:
                     self.said = headline(filled)
                 self.drawn = {**self.drawn, one.name: main(filled, self.said)}
+                self.read_at[one.name] = filled.at
 
     def keep_drawing(self, seconds: float) -> None:
         """Draw again and again until it is over; what cannot be read leaves the last picture."""
@@ -81,7 +84,8 @@ def application(board: Board, seconds: float, token: str | None = None) -> web.A
             raise web.HTTPNotFound(text=f"there is no dashboard {name}")
         waiting = '<p class="said quiet" role="status">Reading the tables...</p>'
         board.asked[name] = datetime.now(UTC)
-        content = board.drawn.get(name, waiting)
+        now = datetime.now(UTC)
+        content = aged(board.drawn.get(name, waiting), now - board.read_at.get(name, now))
         if request.headers.get("X-Part") == "main":
             return web.Response(text=content, content_type="text/html")
         html = page(board.settings.target, board.dashboards, content, here=name, live=seconds)
