@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos game-day notebooks docs fuzz sbom audit
+.PHONY: help setup kills demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos game-day notebooks docs fuzz sbom audit
 PY := .venv/bin/python
 ROWS ?= small
 UVX := $(or $(shell command -v uvx),.cache/uv/bin/uvx)
@@ -43,6 +43,9 @@ types: setup ## mypy alone
 format: setup ## format the code
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
+
+kills: setup ## both jobs killed eight times under load, and restarted
+	@$(PY) -m pytest -q -m kills tests/e2e
 
 chaos: setup ## all faults at full size: 50 kills, outages, a broken network; takes about an hour
 	@PYTHONPATH=tests $(PY) -m chaos $(CHAOS)
