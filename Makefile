@@ -16,8 +16,8 @@ setup: ## install what is needed (uv, dependencies, Java 17, Delta's jars); the 
 demo: setup ## run the main job end to end on real data; ROWS=all takes all of it
 	@$(PY) -m pipeline.demo --rows $(ROWS)
 
-test: setup ## all tests, with coverage
-	@$(PY) -m pytest --cov --cov-report=term --cov-fail-under=$(COVERAGE)
+test: setup ## all tests, with coverage, in two lanes beside each other
+	@tools/test $(COVERAGE)
 
 unit: setup ## the pure tests alone, in seconds
 	@$(PY) -m pytest -q tests/unit
