@@ -1,6 +1,6 @@
 """Rows of every type that Delta has, made up at random: each becomes a message, or a dead letter.
 
-`make fuzz` makes twenty thousand rows.
+`FUZZ=100000` makes twenty thousand rows.
 """
 
 # ruff: noqa: DTZ001  some columns have no zone
