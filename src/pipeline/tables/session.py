@@ -23,6 +23,11 @@ ARROW = "-Darrow.enable_unsafe_memory_access=true -Darrow.enable_null_check_for_
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
 """Java compiles once and lightly: small work starts twice as fast, large work runs slower."""
 
+INLINE = {"spark.broadcast.UDFCompressionThreshold": "1g"}
+"""Tasks' functions carry keys: above this size PySpark would write one to a temporary file.
+
+It counts when a cluster starts: for Databricks, `bundles/databricks.yml` has it."""
+
 NEEDED = {
     # Calls carry UTC, whatever the machine's zone.
     "spark.sql.session.timeZone": "UTC",
@@ -144,6 +149,6 @@ def local_session(
         .config("spark.sql.warehouse.dir", "build/spark-warehouse")
         .config("spark.driver.extraJavaOptions", f"-Dderby.system.home=build/derby {ARROW} {java}")
     )
-    for key, value in {**NEEDED, **FASTER}.items():
+    for key, value in {**INLINE, **NEEDED, **FASTER}.items():
         builder = builder.config(key, value)
     return configure_spark_with_delta_pip(builder).getOrCreate()

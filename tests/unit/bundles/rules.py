@@ -16,6 +16,7 @@ from typing import Any
 from typer.main import get_command
 
 from pipeline.cli import app
+from pipeline.tables.session import INLINE
 
 from .load import FILES, Bundle
 
@@ -209,7 +210,7 @@ def serverless_ends(bundle: Bundle) -> Found:
 
 
 def clusters_fit(bundle: Bundle) -> Found:
-    """Streams do not autoscale; a speculative copy of a task sends twice."""
+    """Streams do not autoscale; a speculative copy of a task sends twice; no file has the keys."""
     for key, job in _jobs(bundle):
         for one in job.get("job_clusters", ()):
             cluster = one["new_cluster"]
@@ -217,6 +218,8 @@ def clusters_fit(bundle: Bundle) -> Found:
                 yield f"job {key}: autoscale"
             if cluster.get("spark_conf", {}).get("spark.speculation") != "false":
                 yield f"job {key}: spark.speculation is not false"
+            if INLINE.items() - cluster.get("spark_conf", {}).items():
+                yield f"job {key}: large functions of tasks, with keys in them, go to a file"
             if cluster.get("data_security_mode") != "SINGLE_USER":
                 yield f"job {key}: not in dedicated access mode, tasks may have no network"
         if job.get("max_concurrent_runs") != 1:

@@ -160,6 +160,11 @@ CASES = [
     ),
     (
         rules.clusters_fit,
+        lambda c: job(c)["job_clusters"][0]["new_cluster"]["spark_conf"].clear(),
+        "with keys in them, go to a file",
+    ),
+    (
+        rules.clusters_fit,
         lambda c: job(c)["job_clusters"][0]["new_cluster"].update(data_security_mode="USER"),
         "not in dedicated access mode",
     ),
