@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pipeline import log
 from pipeline.cli.options import LOCAL, AsJson, Conf
-from pipeline.log import logger
 from pipeline.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def spool_list(
 @app.command("flush")
 def spool_flush(conf: Conf = LOCAL, folder: Folder = None) -> None:
     """Send what is in the spool, in order; exit status 1 when not all of it was accepted."""
+    log.set_up()
     settings = load_settings(conf)
     where = _folder(settings, conf, folder)
     _audit(settings)
@@ -79,7 +80,7 @@ def _audit(settings: Settings) -> None:
     root = settings.tables.root
     there = (Path(root) / "audit_log").is_dir() if root else ON_DATABRICKS in os.environ
     if not there:
-        logger().info("key.used", command=FLUSH, api_key=fingerprint(secrets.api_key))
+        log.logger().info("key.used", command=FLUSH, api_key=fingerprint(secrets.api_key))
         return
     from pipeline.tables.audit_use import audit_use  # noqa: PLC0415  Spark is slow to import
     from pipeline.tables.session import active_session  # noqa: PLC0415

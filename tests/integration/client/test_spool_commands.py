@@ -118,7 +118,7 @@ def test_it_lists_and_sends_what_is_there_once(sandbox, folder, run, monkeypatch
     assert status == 1
     assert f"{FILES * CALLS} spooled" in said
     assert run("flush", "--folder", str(folder))[0] == 0
-    assert "0 accepted" in run("flush", "--folder", str(folder))[1]
+    assert run("flush", "--folder", str(folder))[1].startswith("0 accepted")
     assert sandbox.client.counts()["arrivals"] == FILES * CALLS
     assert "nothing waits" in run("list", "--folder", str(folder))[1]
 
@@ -127,8 +127,7 @@ def test_it_says_what_is_missing(folder, run, monkeypatch):
     """A traceback would not say what to do."""
     monkeypatch.setenv("PIPELINE_ENCRYPTION_KEY", base64.b64encode(b"o" * 32).decode())
     status, said, refusal = run("flush", "--folder", str(folder))
-    assert status == 2
-    assert "accepted" not in said
+    assert (status, said) == (2, "")
     assert "add the older key" in refusal
     status, _, refusal = run("list")
     assert status == 2
