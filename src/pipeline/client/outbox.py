@@ -98,7 +98,7 @@ class Outbox:
         if self.ill is not None and not await self._well():
             self._spill()
             return False
-        if self._unspool is not None and not self._unspool.spool.empty:
+        if self._unspool is not None and self._unspool.spool.oldest() is not None:
             return await self._step_of_spool(self._unspool)
         messages, roots = arranged(self._take())
         await self._send(messages, roots, self._put_back)

@@ -108,11 +108,6 @@ class Spool:
         return sum(file.calls for file in self._waiting)
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is to be sent."""
-        return not self._waiting
-
-    @property
     def waiting(self) -> tuple[SpoolFile, ...]:
         """The files that are to be sent, oldest first."""
         return tuple(self._waiting)

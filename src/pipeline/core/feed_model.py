@@ -269,11 +269,15 @@ class Feed(Part):
         """Whether calls may have a `context` or `integrations` of their own."""
         return any(has_envelope(call) for one in OPERATIONS for call in self.calls(one))
 
-    def envelope(self) -> bytes:
-        """Constant JSON of each batch: `context` and `integrations`, where they are given."""
+    @property
+    def constants(self) -> dict[str, Any]:
+        """`context` and `integrations` of each call, where they are given."""
         parts = {"context": self.context, "integrations": self.integrations}
-        given = {name: value for name, value in parts.items() if value}
-        return json.dumps(given, separators=(",", ":"), ensure_ascii=False).encode()
+        return {name: value for name, value in parts.items() if value}
+
+    def envelope(self) -> bytes:
+        """The constants as JSON, once a batch."""
+        return json.dumps(self.constants, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _as_requests(values: dict[str, Any]) -> dict[str, Any]:

@@ -80,9 +80,9 @@ def unusual(one: FeedFigures, hour: datetime) -> Iterator[Finding]:
     for level in UNUSUAL:
         value = KEPT[level.metric](one)
         usual = expected(one.levels.get(level.metric, {}), hour, LEVELS)
-        if value is None or usual is None or value <= max(usual.high, level.floor):
+        if value is None or usual is None or value <= (most := max(usual.high, level.floor)):
             continue
-        high = level.shown.format(max(usual.high, level.floor))
+        high = level.shown.format(most)
         yield Finding(
             alert=level.alert,
             feed=one.feed,

@@ -130,7 +130,7 @@ def _waiting(
             payloads[row] = encrypt(
                 plan.keys,
                 message_id,
-                sealed.envelopes[int(sealed.envelope[place])],
+                sealed.envelope_at(place),
                 call.removesuffix(b","),
                 os.urandom(NONCE_BYTES),
             )

@@ -110,15 +110,14 @@ def last_versions(spark: SparkSession, settings: Settings, feed: Feed, count: in
 def _ends(trial: Trial) -> dict[str, End]:
     ends = {}
     for place, key in enumerate(trial.beside[KEY].to_pylist()):
-        stage, reason, detail = trial.sealed.words.get(place, (None, None, None))
+        stage, reason, detail = trial.words(place)
         if stage == "size":  # its detail is a count of bytes: another one is no other end
             detail = None
-        called = trial.sealed.bodies[place].is_valid
         ends[trial.sealed.ids[place].tobytes().decode()] = End(
             kind=NAMES[Verdict(int(trial.sealed.verdict[place]))],
             why=" ".join(word for word in (stage, reason, detail) if word),
             key=key,
-            call=trial.sealed.call_at(place) if called and stage != "map" else None,
+            call=trial.call(place),
         )
     return ends
 

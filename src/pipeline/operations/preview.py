@@ -137,17 +137,13 @@ def hashing_key_of(settings: Settings) -> tuple[bytes, bool]:
         return EXAMPLE_KEY, True
 
 
-def _words(trial: Trial, place: int) -> tuple[str | None, str | None, str | None]:
-    return trial.sealed.words.get(place, (None, None, None))
-
-
 def _tallies(trial: Trial) -> tuple[Tally, ...]:
     """By what mapping and sealing said; a hold unsends all, and is told beside."""
     keys = trial.beside[KEY].to_pylist()
     counts: Counter[tuple[Any, ...]] = Counter()
     samples: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
     for place, verdict in enumerate(trial.sealed.verdict.tolist()):
-        group = (NAMES[Verdict(verdict)], *_words(trial, place))
+        group = (NAMES[Verdict(verdict)], *trial.words(place))
         counts[group] += 1
         if group[0] != NAMES[Verdict.PENDING] and len(samples[group]) < SAMPLES:
             samples[group].append(keys[place])
@@ -179,8 +175,7 @@ def _places(trial: Trial, show: int) -> list[int]:
 
 
 def _shown(trial: Trial, place: int) -> Shown:
-    stage, reason, detail = _words(trial, place)
-    called = trial.sealed.bodies[place].is_valid and stage != "map"
+    stage, reason, detail = trial.words(place)
     return Shown(
         source_version=trial.sealed.source_version[place].as_py(),
         operation=trial.beside[OPERATION][place].as_py(),
@@ -190,7 +185,7 @@ def _shown(trial: Trial, place: int) -> Shown:
         reason=reason,
         detail=detail,
         row=json.loads(trial.beside[ROW][place].as_py()),
-        call=trial.sealed.call_at(place) if called else None,
+        call=trial.call(place),
     )
 
 

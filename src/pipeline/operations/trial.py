@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.core.cipher import Keyring
-from pipeline.core.draft import ENVELOPE, NAMES
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.core.sealed import Sealed
 from pipeline.core.wire import BATCH_PREFIX, batch_suffix
@@ -55,6 +54,15 @@ class Trial:
     """`BESIDE`, row by row."""
     cost: Cost
 
+    def words(self, place: int) -> tuple[str | None, str | None, str | None]:
+        """Stage, reason and detail of what mapping and sealing said of the message at *place*."""
+        return self.sealed.words.get(place, (None, None, None))
+
+    def call(self, place: int) -> Any:
+        """The call at *place* as JSON has it; None where mapping made none."""
+        made = self.sealed.bodies[place].is_valid and self.words(place)[0] != "map"
+        return self.sealed.call_at(place) if made else None
+
 
 def mapped(netted: DataFrame, checked: CheckedFeed) -> DataFrame:
     """The drafts of net changes in sending order, with `BESIDE`."""
@@ -78,8 +86,7 @@ def tried(drafts: DataFrame, checked: CheckedFeed, settings: Settings, hashing_k
         hashing_key=hashing_key,
         call_bytes=settings.limits.call_bytes,
     )
-    extra = [ENVELOPE.name] if checked.feed.has_envelopes else []
-    sealed = seal(table.select([*NAMES, *extra]), policy)
+    sealed = seal(table.drop_columns(list(BESIDE)), policy)
     plan = _plan(settings)
     task = Task(sealed, plan.pace, waive_ratio=False)
     judge(task, plan)

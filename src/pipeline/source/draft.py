@@ -10,7 +10,7 @@ from pipeline.core.draft import ENVELOPE, NAMES
 from pipeline.core.feed_model import ConsentTable, ObjectEntity, PersonEntity
 from pipeline.source.body import WITH_NULLS
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.consents import CONSENT_GIVEN, with_consent
+from pipeline.source.consents import CONSENT_GIVEN, entity_prefix, with_consent
 from pipeline.source.isolated import Isolated
 from pipeline.source.plan import (
     BAD,
@@ -204,12 +204,7 @@ def _entity_id(checked: CheckedFeed) -> str:
 
 
 def _entity(checked: CheckedFeed) -> Column:
-    match checked.feed.entity:
-        case PersonEntity():
-            prefix = "person:"
-        case ObjectEntity(object=about):
-            prefix = f"object:{about.type}:"
-    return F.when(~blank(F.col(ID)), F.concat(F.lit(prefix), F.col(ID)))
+    return F.when(~blank(F.col(ID)), F.concat(F.lit(entity_prefix(checked.feed)), F.col(ID)))
 
 
 def _digest(checked: CheckedFeed, call_number: Column) -> Column:

@@ -285,9 +285,7 @@ class CallPlan:
 
     def _body(self) -> Column:
         assert self.call is not None  # noqa: S101  asked only where there is a call
-        if self._whole:
-            return F.col(self.name("text"))
-        if isinstance(self.call, Whole):
+        if self._whole or isinstance(self.call, Whole):
             return F.col(self.name("text"))
         what = content_name(self.call)
         if what is None or not self._sent_mapping():

@@ -10,7 +10,7 @@ from typing import Final
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from pipeline.core.feed_model import Feed, PersonEntity
+from pipeline.core.feed_model import PersonEntity
 from pipeline.core.whole import Judged, WholePolicy, judge
 from pipeline.source.body import WITH_NULLS
 from pipeline.source.checked import CheckedFeed
@@ -22,7 +22,7 @@ JUDGED: Final = "body string, call_type string, event string, envelope string, p
 def judged(text: Column, person: Column, moment: Column, checked: CheckedFeed) -> Column:
     """A struct of `JUDGED` for each call; null where *text* is not to be looked at."""
     feed = checked.feed
-    policy = WholePolicy(limits=checked.limits, envelope={**_constants(feed)})
+    policy = WholePolicy(limits=checked.limits, envelope=feed.constants)
 
     def one(call: str | None, who: str | None, at: str | None) -> tuple[str | None, ...]:
         found: Judged = judge(call, who, at, policy)
@@ -31,8 +31,3 @@ def judged(text: Column, person: Column, moment: Column, checked: CheckedFeed) -
     who = person if isinstance(feed.entity, PersonEntity) else F.lit(None).cast("string")
     at = F.get_json_object(F.to_json(F.struct(moment.alias("at")), WITH_NULLS), "$.at")
     return F.udf(one, JUDGED, useArrow=True)(text, who, at)
-
-
-def _constants(feed: Feed) -> dict[str, object]:
-    parts = {"context": feed.context, "integrations": feed.integrations}
-    return {name: dict(value) for name, value in parts.items() if value}

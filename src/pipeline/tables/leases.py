@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.lease import Entry, LeaseRow, LeaseState, judge, txn_version
@@ -56,33 +56,25 @@ def state(
 
     With it, the newest commit that had a row of this lease.
     """
-    rows = (
-        where.place(LEASES)
-        .changes(spark, after + 1)
-        .where(F.col("name") == name)
-        .select("_commit_version", "entry", "epoch", "holder")
-        .collect()
-    )
-    folded = judge(
-        (LeaseRow(version=r[0], entry=r[1], epoch=r[2], holder=r[3]) for r in rows), known
-    )
-    return folded, max((r[0] for r in rows), default=after)
+    changes = where.place(LEASES).changes(spark, after + 1).where(F.col("name") == name)
+    rows = _rows(changes).get(name, [])
+    return judge(rows, known), max((row.version for row in rows), default=after)
 
 
 def holders(spark: SparkSession, where: Layout) -> dict[str, str]:
     """Leases that were not released, and who holds them; one that crashed is among them."""
-    rows = (
-        where.place(LEASES)
-        .changes(spark, 1)
-        .select("name", "_commit_version", "entry", "epoch", "holder")
-        .collect()
-    )
+    by_name = _rows(where.place(LEASES).changes(spark, 1))
+    found = {name: judge(rows).holder for name, rows in by_name.items()}
+    return {name: holder for name, holder in found.items() if holder is not None}
+
+
+def _rows(changes: DataFrame) -> dict[str, list[LeaseRow]]:
+    """The rows of a change feed of leases as values of the core, by name."""
     by_name: dict[str, list[LeaseRow]] = {}
-    for row in rows:
+    for row in changes.select("name", "_commit_version", "entry", "epoch", "holder").collect():
         one = LeaseRow(version=row[1], entry=row[2], epoch=row[3], holder=row[4])
         by_name.setdefault(row[0], []).append(one)
-    found = {name: judge(entries).holder for name, entries in by_name.items()}
-    return {name: holder for name, holder in found.items() if holder is not None}
+    return by_name
 
 
 def acquire(
