@@ -28,10 +28,12 @@ def runs_due(
     """
     table = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
     sendable = _of_nobody_erased(spark, table, marks) if marks else table
+    possible = _of_the_possible(spark, sendable, now)
+    if possible is None:
+        return None
     order = F.struct("queued_version", "position")
     chosen_heads = (
-        _of_the_possible(spark, sendable, now)
-        .groupBy("entity_hash")
+        possible.groupBy("entity_hash")
         .agg(
             F.min_by(F.struct("next_attempt_at"), order).alias("head"),
             F.min("queued_version").alias("since"),
@@ -66,13 +68,17 @@ def _of_nobody_erased(spark: SparkSession, table: DataFrame, marks: Sequence[Mar
     )
 
 
-def _of_the_possible(spark: SparkSession, sendable: DataFrame, now: datetime) -> DataFrame:
+def _of_the_possible(spark: SparkSession, sendable: DataFrame, now: datetime) -> DataFrame | None:
     """Messages of entities that have one whose time has come, which alone can have such a head.
+
+    None when no message's time has come, as in most ticks.
 
     So a tick sorts what may be due, and not all that waits, unless that is much itself.
     """
     some = sendable.where(_has_come("next_attempt_at", now)).select(_entity().alias("entity"))
     found = some.distinct().limit(NAMED_ENTITIES + 1).toArrow()["entity"]
+    if not len(found):
+        return None
     if len(found) > NAMED_ENTITIES:
         return sendable
     return _of_entities(spark, sendable, found.combine_chunks())
