@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import events
+from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 from receivers import received
 
@@ -17,6 +18,7 @@ from pipeline.core.feed import parse_feed
 from pipeline.keys import Secrets
 from pipeline.settings import Settings
 from pipeline.source.check import check_feed
+from pipeline.source.checked import CheckedFeed
 from pipeline.source.locate import SourceTable
 from pipeline.streams.begin import begin
 from pipeline.streams.claim import claim_all
@@ -24,7 +26,7 @@ from pipeline.streams.runtime import Runtime
 from pipeline.tables.layout import create_tables, layout
 
 SECRETS = Secrets(
-    api_key="benchmark", payload_keys=keyring(bytes(range(32))), hashing_key=bytes(32)
+    api_key=SecretStr("benchmark"), payload_keys=keyring(bytes(range(32))), hashing_key=bytes(32)
 )
 PATIENCE = 600
 """Seconds after which a round that has not ended never will."""
@@ -57,6 +59,11 @@ class Source:
         """An empty table."""
         empty = events.table(self.spark, 0, 0).write.format("delta")
         empty.option("delta.enableChangeDataFeed", "true").save(self.path)
+
+    def checked(self) -> CheckedFeed:
+        """The feed of it, held against the table."""
+        feed = parse_feed(events.FEED.format(source=self.path), file="bench.yml")
+        return check_feed(self.spark, feed, SourceTable(path=self.path))
 
     def commit(self, count: int) -> None:
         """One commit of *count* inserts."""
@@ -103,8 +110,7 @@ def stream(source: Source, url: str, given: Settings) -> Iterator[Ours]:
     spark = source.spark
     runtime = Runtime(settings=given, secrets=SECRETS)
     create_tables(spark, layout(given))
-    feed = parse_feed(events.FEED.format(source=source.path), file="bench.yml")
-    checked = check_feed(spark, feed, SourceTable(path=source.path))
+    checked = source.checked()
     (own,) = claim_all(spark, runtime, ["deliver/orders"])
     handler, rows = begin(spark, runtime, own, checked)
     seconds: list[float] = []

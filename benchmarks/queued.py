@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import alternatives as others
-import events
 from measure import TASKS, WARM, WHOLE, Bench, Target, target
 from ours import SECRETS, Source, settings
 from pyspark.sql import functions as F
 from receivers import receiver
 
-from pipeline.core.feed import parse_feed
 from pipeline.core.records import OUTCOMES
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.delivery.plan import Barrier
-from pipeline.source.check import check_feed
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.locate import SourceTable
 from pipeline.source.net import net
 from pipeline.streams.claim import Claim, claim_all
 from pipeline.streams.cut import cut
@@ -109,10 +105,8 @@ def queue(bench: Bench, name: str) -> Iterator[Queue]:
         given = settings(bench.folder / name, url, WHOLE)
         runtime = Runtime(settings=given, secrets=SECRETS)
         create_tables(bench.spark, layout(given))
-        feed = parse_feed(events.FEED.format(source=source.path), file="bench.yml")
-        checked = check_feed(bench.spark, feed, SourceTable(path=source.path))
         deliver, drain = claim_all(bench.spark, runtime, ["deliver/orders", "drain"])
-        yield Queue(source, runtime, checked, deliver, Drain(runtime, drain))
+        yield Queue(source, runtime, source.checked(), deliver, Drain(runtime, drain))
 
 
 def drained(bench: Bench) -> list[Target]:

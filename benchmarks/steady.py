@@ -14,7 +14,6 @@ from measure import Bench, Target, target
 from ours import settings
 from pyspark.sql import functions as F
 
-from pipeline.core.feed import parse_feed
 from pipeline.operations.reconcile import reconcile
 
 EVERY = 1.0
@@ -97,7 +96,7 @@ def books(bench: Bench) -> list[Target]:
     seconds = []
     with bench.ours("books") as run:
         given = settings(bench.folder / "books", run.url, {})
-        feed = parse_feed(events.FEED.format(source=bench.source.path), file="bench.yml")
+        feed = bench.source.checked().feed
         for day in range(DAYS):
             began_at = datetime.now(UTC)
             for _ in range(COMMITS_A_DAY):

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+from pydantic import SecretStr
 
 from pipeline.core.cipher import keyring
 from pipeline.core.fold import MESSAGE_KINDS, OutcomeRow, fold, run_order
@@ -159,7 +160,7 @@ class Line:
         )
         target = Target(
             url=self.url,
-            write_key=self.write_key,
+            write_key=SecretStr(self.write_key),
             strict=True,
             connect_timeout=timedelta(seconds=1),
             total_timeout=timedelta(seconds=self.timeout),

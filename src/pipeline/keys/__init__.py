@@ -38,11 +38,6 @@ class Secrets:
     payload_keys: Keyring
     hashing_key: bytes = field(repr=False)
 
-    def __post_init__(self) -> None:
-        """Wrap a key that came as plain text: nothing prints it from here on."""
-        if isinstance(self.api_key, str):
-            object.__setattr__(self, "api_key", SecretStr(self.api_key))
-
 
 def fingerprint(api_key: SecretStr | str) -> str:
     """The short public name of an API key: 8 hex digits of a hash that tells nothing about it."""
