@@ -26,10 +26,9 @@ from pipeline.keys import KeysError, Secrets, fingerprint, load_keys
 from pipeline.operations import diagnose
 from pipeline.operations.diagnose import Check, finding, ok, unknown
 from pipeline.settings import Settings
-from pipeline.source.check import check_feed
-from pipeline.source.consents import consent_place
+from pipeline.source.check import check_where_it_is
 from pipeline.source.feed_files import load_feeds
-from pipeline.source.locate import SourceTable, locate
+from pipeline.source.locate import SourceTable
 from pipeline.tables import holds
 from pipeline.tables.audit_use import audit_use
 from pipeline.tables.layout import layout, misfit
@@ -208,10 +207,8 @@ def _feed(spark: SparkSession, settings: Settings, feed: Feed) -> Iterator[Check
     """The source can be read, has a change feed, fits the feed, and keeps its changes."""
     name = f"feed {feed.name}"
     try:
-        table = locate(feed.source, root=settings.sources.root, file=feed.file)
         begun, read_upto = _begun(spark, settings, feed.name)
-        consents = consent_place(feed, settings.sources.root)
-        check_feed(spark, feed, table, limits=settings.limits, begun=begun, consents=consents)
+        table = check_where_it_is(spark, settings, feed, begun=begun).table
     except FeedError as error:
         yield finding(name, str(error), "docs/feeds.md; a table needs SELECT for who runs this")
         return

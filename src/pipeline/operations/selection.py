@@ -9,11 +9,9 @@ from pyspark.sql import functions as F
 
 from pipeline.core.feed import Feed, FeedError
 from pipeline.settings import Settings
-from pipeline.source.check import check_feed
+from pipeline.source.check import check_where_it_is
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.consents import consent_place
 from pipeline.source.errors import gone
-from pipeline.source.locate import locate
 from pipeline.source.net import net
 from pipeline.source.readable import current_version, read_changes
 from pipeline.source.start import snapshot_changes
@@ -55,15 +53,7 @@ def checked_feed(spark: SparkSession, settings: Settings, feed: Feed) -> Checked
     Raises:
         FeedError: it does not fit its table.
     """
-    table = locate(feed.source, root=settings.sources.root, file=feed.file)
-    return check_feed(
-        spark,
-        feed,
-        table,
-        limits=settings.limits,
-        begun=True,
-        consents=consent_place(feed, settings.sources.root),
-    )
+    return check_where_it_is(spark, settings, feed, begun=True)
 
 
 def select(spark: SparkSession, checked: CheckedFeed, choice: Choice, partitions: int) -> Selected:

@@ -13,11 +13,13 @@ from pipeline.core.api.limits import DEFAULT_LIMITS, Limits
 from pipeline.core.feed import OPERATIONS, Feed, FeedError, Operation
 from pipeline.core.feed_calls import content, content_name
 from pipeline.core.feed_model import ConsentTable
+from pipeline.settings import Settings
 from pipeline.source.body import content_json, value_column
 from pipeline.source.checked import CheckedFeed
+from pipeline.source.consents import consent_place
 from pipeline.source.fallible import can_raise
 from pipeline.source.limits import over_limits
-from pipeline.source.locate import SourceTable, table_detail
+from pipeline.source.locate import SourceTable, locate, table_detail
 from pipeline.source.net import METADATA, quoted
 from pipeline.source.probe import probed
 from pipeline.source.readable import current_version, first_readable, is_readable
@@ -26,6 +28,20 @@ from pipeline.source.view import KEY, PREFIX, open_changes
 
 CDF_PROPERTY: Final = "delta.enableChangeDataFeed"
 Types = Mapping[tuple[Operation, int], Mapping[str, T.DataType]]
+
+
+def check_where_it_is(
+    spark: SparkSession, settings: Settings, feed: Feed, *, begun: bool = False
+) -> CheckedFeed:
+    """`check_feed` of the tables that the feed names, where the settings have them.
+
+    Raises:
+        FeedError: as `check_feed`; or a table is named by a relative path, and there is no root.
+    """
+    root = settings.sources.root
+    table = locate(feed.source, root=root, file=feed.file)
+    consents = consent_place(feed, root)
+    return check_feed(spark, feed, table, limits=settings.limits, begun=begun, consents=consents)
 
 
 def check_feed(

@@ -6,11 +6,9 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pipeline.core.feed import Feed, FeedError
-from pipeline.source.check import check_feed
+from pipeline.source.check import check_where_it_is
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.consents import consent_place
 from pipeline.source.feed_files import load_feeds
-from pipeline.source.locate import locate
 from pipeline.streams.claim import Claim
 from pipeline.streams.hold import Hold
 from pipeline.streams.runtime import Runtime
@@ -59,26 +57,17 @@ def recheck(spark: SparkSession, runtime: Runtime, claim: Claim, known: Feed) ->
 
 
 def _look(spark: SparkSession, runtime: Runtime, known: Feed) -> CheckedFeed | Misfit:
-    settings = runtime.settings
     entries = books.table_ids(spark, runtime.where, known.name)
     try:
         feed = current_feed(runtime, known)
-        table = locate(feed.source, root=settings.sources.root, file=feed.file)
-        checked = check_feed(
-            spark,
-            feed,
-            table,
-            limits=settings.limits,
-            begun=bool(entries),
-            consents=consent_place(feed, settings.sources.root),
-        )
+        checked = check_where_it_is(spark, runtime.settings, feed, begun=bool(entries))
     except FeedError as error:
         return Misfit(reason=SCHEMA, detail=f"{error}; goes on by itself when that is mended")
     if entries and checked.table_id not in entries:
         return Misfit(
             reason=RECREATED,
-            detail=f"{feed.file}: source: {table.sql} was dropped and made again: its id is "
-            f"{checked.table_id}, the books know {', '.join(sorted(entries))}. Restore the old "
-            "table, or give the feed another name to start over with the new one",
+            detail=f"{feed.file}: source: {checked.table.sql} was dropped and made again: its "
+            f"id is {checked.table_id}, the books know {', '.join(sorted(entries))}. Restore the "
+            "old table, or give the feed another name to start over with the new one",
         )
     return checked

@@ -12,10 +12,8 @@ from pipeline.keys import load_keys
 from pipeline.keys.live import LiveKeys
 from pipeline.log import logger
 from pipeline.settings import Settings
-from pipeline.source.check import check_feed
-from pipeline.source.consents import consent_place
+from pipeline.source.check import check_where_it_is
 from pipeline.source.feed_files import load_feeds
-from pipeline.source.locate import locate
 from pipeline.streams.begin import begin, checkpoint
 from pipeline.streams.claim import Claim, claim_all
 from pipeline.streams.drain import Drain
@@ -108,9 +106,7 @@ def _check_new(spark: SparkSession, settings: Settings, feeds: Iterable[Feed]) -
     """Refuse to start with a new feed that cannot run; one that has begun holds, alone."""
     for feed in feeds:
         if not books.table_ids(spark, layout(settings), feed.name):
-            table = locate(feed.source, root=settings.sources.root, file=feed.file)
-            consents = consent_place(feed, settings.sources.root)
-            check_feed(spark, feed, table, limits=settings.limits, consents=consents)
+            check_where_it_is(spark, settings, feed)
 
 
 def _prepare(spark: SparkSession, settings: Settings) -> None:
