@@ -71,7 +71,10 @@ def reconcile(
     With *since*, of the versions committed from then on alone, which costs what they cost.
     """
     where, feeds = layout(settings), tuple(feeds)
-    firsts = {feed.name: _first(spark, settings, feed.name, since) for feed in feeds}
+    booked = {
+        feed.name: tuple(books.read_books(spark, where, feed.name).values()) for feed in feeds
+    }
+    firsts = {name: _first(entries, since) for name, entries in booked.items()}
     rows = {
         (row["feed"], row["source_version"]): row.asDict()
         for row in spark.sql(reconciliation(where, firsts)).collect()
@@ -82,17 +85,17 @@ def reconcile(
             settings,
             feed,
             {v: r for (f, v), r in rows.items() if f == feed.name},
+            booked[feed.name],
             firsts[feed.name],
         )
         for feed in feeds
     )
 
 
-def _first(spark: SparkSession, settings: Settings, feed: str, since: datetime | None) -> int:
+def _first(entries: Sequence[books.Entry], since: datetime | None) -> int:
     """The first source version asked for; where none was booked since, the next one."""
     if since is None:
         return books.FIRST
-    entries = books.read_books(spark, layout(settings), feed).values()
     dated = [(e.source_version, e.committed_at) for e in entries if e.committed_at is not None]
     asked = [version for version, at in dated if at.astimezone(UTC) >= since]
     return min(asked, default=max((version for version, _ in dated), default=books.FIRST) + 1)
@@ -103,6 +106,7 @@ def _feed_books(
     settings: Settings,
     feed: Feed,
     rows: dict[int, dict[str, int]],
+    entries: Sequence[books.Entry],
     first: int,
 ) -> FeedBooks:
     missing = [
@@ -116,7 +120,7 @@ def _feed_books(
         for version, row in sorted(rows.items())
         if row["missing"]
     ]
-    again = _recount(spark, settings, feed, first)
+    again = _recount(spark, settings, feed, entries, first)
     if again is not None:
         missing += _differences(feed.name, rows, again)
     return FeedBooks(
@@ -131,12 +135,14 @@ def _feed_books(
 
 
 def _recount(
-    spark: SparkSession, settings: Settings, feed: Feed, first: int
+    spark: SparkSession,
+    settings: Settings,
+    feed: Feed,
+    entries: Sequence[books.Entry],
+    first: int,
 ) -> dict[int, int] | None:
     """Net changes by version, counted in the source itself from the feed's start on, or *first*."""
-    where = layout(settings)
-    entries = books.read_books(spark, where, feed.name)
-    pins = [e for e in entries.values() if e.origin in {books.START, books.PINNED}]
+    pins = [e for e in entries if e.origin in {books.START, books.PINNED}]
     if not pins:
         return {}
     table = locate(feed.source, root=settings.sources.root, file=feed.file)

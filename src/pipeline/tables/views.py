@@ -72,9 +72,14 @@ VIEWS: Final[Mapping[str, str]] = {**_OWN, **METRICS}
 
 def statements(where: Layout, *, in_schema: bool = False) -> dict[str, str]:
     """The views' SQL with this target's tables in it; views by bare name, or in the schema."""
-    known = {table.name: where.place(table).sql for table in TABLES}
+    known = _named(where)
     known |= {name: _in_schema(where, name) if in_schema else name for name in VIEWS}
     return {name: sql.format(**known) for name, sql in VIEWS.items()}
+
+
+def _named(where: Layout) -> dict[str, str]:
+    """The tables' SQL by name."""
+    return {table.name: where.place(table).sql for table in TABLES}
 
 
 def reconciliation(where: Layout, firsts: Mapping[str, int]) -> str:
@@ -85,7 +90,7 @@ def reconciliation(where: Layout, firsts: Mapping[str, int]) -> str:
     asked = " OR ".join(
         f"(feed = '{feed}' AND source_version >= {first})" for feed, first in firsts.items()
     )
-    named = {table.name: where.place(table).sql for table in TABLES}
+    named = _named(where)
     for table in (BOOKS, OUTCOMES):
         named[table.name] = f"(SELECT * FROM {named[table.name]} WHERE {asked or 'FALSE'})"
     return _OWN["reconciliation"].format(ledger=f"({_OWN['ledger'].format(**named)})", **named)
