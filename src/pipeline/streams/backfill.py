@@ -40,7 +40,7 @@ from pipeline.streams.cut import Cut, cut
 from pipeline.streams.deliver import DeliverFeed, Piece
 from pipeline.tables import books
 from pipeline.tables.audit import audit
-from pipeline.tables.first_load import Progress, read_progress
+from pipeline.tables.first_load import Progress
 
 LOOK = 1.0
 """Seconds between two looks for changes while the snapshot is laid out."""
@@ -55,7 +55,9 @@ class Backfill:
     file: Path
     live: bool
     """Nobody reads the changes yet: they are delivered from here."""
-    progress: Progress | None = field(default=None)
+    kept: Progress | None
+    """How far an earlier start of it came."""
+    progress: Progress = field(init=False)
     doubtful: bool = field(default=True)
     """Something of a part that is to come may have an outcome already."""
     isolated: Isolated | None = field(default=None)
@@ -81,19 +83,18 @@ class Backfill:
             return handler.after_version
         self.committed_at = counted.versions[0].committed_at.astimezone(UTC)
         handler.book(spark, counted.versions, books.SNAPSHOT)
-        kept = read_progress(self.file, self.version)
         parts = math.ceil(counted.changes / settings.delivery.backfill_rows)
         fresh = Progress(version=self.version, parts=parts, after=handler.after_version)
         where, feed = handler.runtime.where, handler.feed
         self.doubtful = bool(books.recorded(spark, where, feed, self.version, self.version))
-        self.progress = kept or fresh
+        self.progress = self.kept or fresh
         self._note("begun", changes=counted.changes)
         audit(spark, settings, "deliver", "backfill.begun", self._words(counted.changes))
         netted = net(
             rows, self.checked.feed, partitions=tasks, unique_inserts=counted.unique_inserts
         )
         try:
-            self._parts(spark, netted, self.progress)
+            self._parts(spark, netted)
         except WrongMappingError as error:
             handler.wait_for_mending(spark, str(error), self.version, counted.changes)
         audit(spark, settings, "deliver", "backfill.ended", self._words(counted.changes))
@@ -101,10 +102,11 @@ class Backfill:
         self.file.unlink(missing_ok=True)
         return self.progress.after
 
-    def _parts(self, spark: SparkSession, netted: DataFrame, progress: Progress) -> None:
-        with self._cut(spark, netted, progress) as slice_rows:
+    def _parts(self, spark: SparkSession, netted: DataFrame) -> None:
+        progress = self.progress
+        with self._cut(spark, netted) as slice_rows:
             while progress.done < progress.parts:
-                self._changes_first(spark, netted, progress)
+                self._changes_first(spark, netted)
                 first = self.handler.claim.next_number()
                 self._send(spark, partial(slice_rows, progress.done), share=True)
                 progress.finish(first, self.handler.claim.next_number())
@@ -112,9 +114,9 @@ class Backfill:
                 self._note("part")
 
     @contextmanager
-    def _cut(self, spark: SparkSession, netted: DataFrame, progress: Progress) -> Iterator[Cut]:
+    def _cut(self, spark: SparkSession, netted: DataFrame) -> Iterator[Cut]:
         """The parts; changes are delivered also while the snapshot is laid out for them."""
-        delivery = self.handler.runtime.settings.delivery
+        delivery, progress = self.handler.runtime.settings.delivery, self.progress
         keep = delivery.site == "tasks" and progress.parts > 1
         pieces = cut(
             netted,
@@ -136,27 +138,26 @@ class Backfill:
             laying = beside.submit(laid_out)
             while not wait([laying], timeout=LOOK).done:
                 self.handler.runtime.stop.pause(0)
-                self._changes_first(spark, netted, progress)
+                self._changes_first(spark, netted)
             yield laying.result()
 
-    def _changes_first(self, spark: SparkSession, netted: DataFrame, progress: Progress) -> None:
+    def _changes_first(self, spark: SparkSession, netted: DataFrame) -> None:
         """Deliver what was committed since, with what must go before it."""
         if not self.live:
             return
+        progress = self.progress
         current = current_version(spark, self.checked.table)
         if current <= progress.after:
             return
         changes = read_changes(spark, self.checked.table, progress.after + 1, current)
-        self._ahead(spark, changes, netted, progress)
+        self._ahead(spark, changes, netted)
         self.handler.deliver(changes, origin=books.COMMIT, batch=-1)
         progress.after = current
         progress.write(self.file)
 
-    def _ahead(
-        self, spark: SparkSession, changes: DataFrame, netted: DataFrame, progress: Progress
-    ) -> None:
+    def _ahead(self, spark: SparkSession, changes: DataFrame, netted: DataFrame) -> None:
         """Send the snapshot's rows of who changed, where their part is still to come."""
-        delivery = self.handler.runtime.settings.delivery
+        delivery, progress = self.handler.runtime.settings.delivery, self.progress
         changed = net(changes, self.checked.feed, partitions=delivery.tasks)
         bad = split(changed, self.checked) if self.checked.fallible else None
         waits = F.col(ID).isNotNull() & (part_of(progress.parts) >= progress.done)
@@ -192,7 +193,7 @@ class Backfill:
 
     def _known(self, spark: SparkSession, repeated: bool) -> frozenset[bytes]:  # noqa: FBT001
         """Ids that have an outcome, but for those of parts that are done: no part has them."""
-        if self.progress is None or not (repeated or self.doubtful):
+        if not (repeated or self.doubtful):
             return frozenset()
         rows = (
             self.handler.runtime.where.place(OUTCOMES)
@@ -206,7 +207,6 @@ class Backfill:
         return frozenset(one.encode() for one in ids)
 
     def _note(self, what: str, **more: int) -> None:
-        assert self.progress is not None  # noqa: S101  set before anything is noted
         logger(feed=self.handler.feed).info(
             f"backfill.{what}",
             version=self.version,
@@ -217,6 +217,5 @@ class Backfill:
         )
 
     def _words(self, changes: int) -> dict[str, object]:
-        assert self.progress is not None  # noqa: S101  set before anything is written
         words = {"feed": self.handler.feed, "version": self.version, "changes": changes}
         return {**words, "parts": self.progress.parts, "done": self.progress.done}

@@ -40,7 +40,7 @@ def begin(
         file = progress_file(runtime.settings.tables.checkpoints, feed)
         kept = read_progress(file, version)
         handler.after_version = max(after, kept.after if kept is not None else after)
-        after = Backfill(handler, version, file, live=new).run(spark)
+        after = Backfill(handler, version, file, live=new, kept=kept).run(spark)
         handler.after_version = after
     logger(feed=feed).info("feed.begun", snapshot=snapshot, after_version=after)
     files = runtime.settings.sources.max_files_per_trigger
