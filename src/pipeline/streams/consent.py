@@ -27,6 +27,7 @@ from pipeline.log import logger
 from pipeline.settings import Settings
 from pipeline.source.consents import consent_place, consenting
 from pipeline.source.feed_files import load_feeds
+from pipeline.source.locate import SourceTable
 from pipeline.source.readable import current_version
 from pipeline.streams.claim import Claim
 from pipeline.streams.runtime import Runtime
@@ -73,9 +74,9 @@ class Consents:
     """Which feeds ask for consent, and which messages drain held against their tables."""
 
     judged: dict[str, int] = field(default_factory=dict)
-    """By feed: the version of its consent table that was read last."""
-    known: dict[str, frozenset[str]] = field(default_factory=dict)
-    """By feed: messages that were judged by that version."""
+    """By feed with messages that wait: the version of its consent table that was read last."""
+    known: frozenset[str] = frozenset()
+    """Messages that were judged by those versions, or are of feeds that have none."""
     _files: tuple[tuple[str, int, int], ...] | None = None
     _feeds: tuple[Feed, ...] | None = None
 
@@ -96,7 +97,8 @@ class Consents:
     def withhold(self, spark: SparkSession, runtime: Runtime, claim: Claim, after: int) -> int:
         """Skip what waits of whoever does not consent now, though they did; how many.
 
-        The table is read only when it has changed, or messages wait that were not judged by it.
+        Tables are read only when they have changed, or messages wait that were not judged by
+        them; and so is what outcomes say of what waits.
         """
         feeds = [one for one in self._feeds or () if isinstance(one.consent, ConsentTable)]
         if not feeds:
@@ -104,6 +106,11 @@ class Consents:
         where = runtime.where
         waiting = _waiting(spark, where, after, outcomes.version(spark, where))
         if not waiting:
+            return 0
+        asked = [one for one in feeds if one.name in self.judged]
+        if waiting.keys() <= self.known and all(
+            self.judged[one.name] == current_version(spark, _table(one, runtime)) for one in asked
+        ):
             return 0
         queued = _queued(spark, where, sorted(waiting))
         struck: list[str] = []
@@ -116,22 +123,29 @@ class Consents:
                     if one["feed"] == feed.name and waiting[one["message_id"]].entity_hash
                 },
             )  # fmt: skip
+        self.known = frozenset(one["message_id"] for one in queued)
         return _strike(spark, runtime, claim, struck)
 
     def _withdrawn(
         self, spark: SparkSession, runtime: Runtime, feed: Feed, waiting: dict[str, bytes]
     ) -> list[str]:
         if not waiting:
+            self.judged.pop(feed.name, None)
             return []
-        table = consent_place(feed, runtime.settings.sources.root)
-        assert table is not None  # noqa: S101  only such feeds are asked
+        table = _table(feed, runtime)
         version = current_version(spark, table)
-        if self.judged.get(feed.name) == version and waiting.keys() <= self.known[feed.name]:
+        if self.judged.get(feed.name) == version and waiting.keys() <= self.known:
             return []
         hashes = frozenset(waiting.values())
         allowed = consenting(spark, feed, table, hashes, runtime.keys().hashing_key)
-        self.judged[feed.name], self.known[feed.name] = version, frozenset(waiting)
+        self.judged[feed.name] = version
         return [message_id for message_id, hash_ in waiting.items() if hash_ not in allowed]
+
+
+def _table(feed: Feed, runtime: Runtime) -> SourceTable:
+    table = consent_place(feed, runtime.settings.sources.root)
+    assert table is not None  # noqa: S101  only such feeds are asked
+    return table
 
 
 def _waiting(spark: SparkSession, where: Layout, after: int, upto: int) -> dict[str, Waiting]:
