@@ -19,7 +19,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gameday.installation import KEY, USUAL, WATCH, Installation, all_there, installation, until
+from gameday.installation import (
+    DASHBOARD,
+    KEY,
+    USUAL,
+    WATCH,
+    Installation,
+    all_there,
+    installation,
+    until,
+)
 from pipeline.core.records import BOOKS, OUTCOMES
 from pipeline.sandbox.failure import Failure
 from pipeline.sandbox.running import running_sandbox
@@ -109,7 +118,7 @@ def _begin(one: Installation) -> None:
     until("books of visits", lambda: any(r["feed"] == "visits" for r in one.rows(BOOKS.name)))
     one.plant_weeks()
     one.start("drain")
-    one.start("dashboard", "--port", "8897", "--every", "5")
+    one.start("dashboard", "--port", str(DASHBOARD), "--every", "5")
     until("the dashboard", lambda: "All is well" in _overview(one), PATIENCE)
     one.told.clear()
     say("begins: " + one.overview())
