@@ -114,32 +114,32 @@ class Consents:
             return 0
         queued = _queued(spark, where, sorted(waiting))
         struck: list[str] = []
+        judged: dict[str, int] = {}
         for feed in feeds:
-            struck += self._withdrawn(
-                spark, runtime, feed,
-                {
-                    one["message_id"]: waiting[one["message_id"]].entity_hash
-                    for one in queued
-                    if one["feed"] == feed.name and waiting[one["message_id"]].entity_hash
-                },
-            )  # fmt: skip
-        self.known = frozenset(one["message_id"] for one in queued)
-        return _strike(spark, runtime, claim, struck)
+            of_feed = {
+                one["message_id"]: waiting[one["message_id"]].entity_hash
+                for one in queued
+                if one["feed"] == feed.name and waiting[one["message_id"]].entity_hash
+            }
+            if of_feed:
+                judged[feed.name], withdrawn = self._withdrawn(spark, runtime, feed, of_feed)
+                struck += withdrawn
+        done = _strike(spark, runtime, claim, struck)
+        # Last: what could not be struck is to be judged again.
+        self.judged, self.known = judged, frozenset(one["message_id"] for one in queued)
+        return done
 
     def _withdrawn(
         self, spark: SparkSession, runtime: Runtime, feed: Feed, waiting: dict[str, bytes]
-    ) -> list[str]:
-        if not waiting:
-            self.judged.pop(feed.name, None)
-            return []
+    ) -> tuple[int, list[str]]:
+        """The version of the consent table, and messages of whoever does not consent in it."""
         table = _table(feed, runtime)
         version = current_version(spark, table)
         if self.judged.get(feed.name) == version and waiting.keys() <= self.known:
-            return []
+            return version, []
         hashes = frozenset(waiting.values())
         allowed = consenting(spark, feed, table, hashes, runtime.keys().hashing_key)
-        self.judged[feed.name] = version
-        return [message_id for message_id, hash_ in waiting.items() if hash_ not in allowed]
+        return version, [one for one, hash_ in waiting.items() if hash_ not in allowed]
 
 
 def _table(feed: Feed, runtime: Runtime) -> SourceTable:

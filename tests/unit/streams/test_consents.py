@@ -104,3 +104,19 @@ def test_a_feed_of_which_nothing_waits_is_not_looked_at(queue, withhold):
     queue.version = 2
     withhold()
     assert (queue.outcomes_read, queue.consents_read) == (2, 1)
+
+
+def test_what_could_not_be_struck_is_judged_again(queue, withhold, monkeypatch):
+    """A commit that failed once would let the message go without consent."""
+
+    def fails(*_):
+        raise OSError("the disk is full")
+
+    withhold()
+    queue.allowed, queue.version = set(), 2
+    with monkeypatch.context() as ill:
+        ill.setattr(consent, "_strike", fails)
+        with pytest.raises(OSError, match="the disk is full"):
+            withhold()
+    assert withhold() == 1
+    assert queue.struck == ["m1"]
