@@ -71,9 +71,8 @@ def _of_nobody_erased(spark: SparkSession, table: DataFrame, marks: Sequence[Mar
 def _of_the_possible(spark: SparkSession, sendable: DataFrame, now: datetime) -> DataFrame | None:
     """Messages of entities that have one whose time has come, which alone can have such a head.
 
-    None when no message's time has come, as in most ticks.
-
-    So a tick sorts what may be due, and not all that waits, unless that is much itself.
+    So a tick sorts what may be due, and not all that waits, unless that is much itself. None when
+    no message's time has come, as in most ticks.
     """
     some = sendable.where(_has_come("next_attempt_at", now)).select(_entity().alias("entity"))
     found = some.distinct().limit(NAMED_ENTITIES + 1).toArrow()["entity"]
