@@ -87,6 +87,7 @@ class Consents:
         files = tuple((str(file), at.st_mtime_ns, at.st_size) for file, at in found)
         if files != self._files:
             self._files = files
+            self.judged, self.known = {}, frozenset()  # by other rules, or other tables
             try:
                 self._feeds = load_feeds(folder)
             except FeedError as error:

@@ -120,3 +120,28 @@ def test_what_could_not_be_struck_is_judged_again(queue, withhold, monkeypatch):
             withhold()
     assert withhold() == 1
     assert queue.struck == ["m1"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        FEED.replace("consents", "older_consents"),
+        FEED.replace("consent: {table: consents, key: person, column: marketing}\n", ""),
+    ],
+    ids=["another table", "no consent asked"],
+)
+def test_what_waits_is_judged_by_a_changed_feed(queue, tmp_path, before):
+    """A table that a feed names anew would not be asked about what waits until it changes."""
+    settings = SimpleNamespace(sources=SimpleNamespace(root="/sources", feeds=str(tmp_path)))
+    runtime = SimpleNamespace(
+        where=None, settings=settings, keys=lambda: SimpleNamespace(hashing_key=b"")
+    )
+    consents = Consents()
+    queue.waiting["other"] = b"c"
+    (tmp_path / "visits.yml").write_text(FEED.replace("orders", "visits"))
+    for text, allowed, struck in ((before, {b"a", b"c"}, []), (FEED, {b"c"}, ["m1"])):
+        (tmp_path / "orders.yml").write_text(text)
+        queue.allowed = allowed
+        assert consents.asked(settings)
+        consents.withhold(None, runtime, None, 0)
+        assert queue.struck == struck
