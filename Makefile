@@ -63,8 +63,8 @@ docs: setup ## the site, from docs/ and the notebooks that were run, in build/si
 	@$(PY) tools/pictures.py
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
-fuzz: setup ## a hundred thousand made-up inputs: feeds, settings, answers, drafts
-	@FUZZ=100000 $(PY) -m pytest -q -o timeout=0 tests/unit/test_fuzz.py
+fuzz: setup ## a hundred thousand made-up inputs: feeds, settings, answers, drafts, rows of every type
+	@FUZZ=100000 $(PY) -m pytest -q -o timeout=0 tests/unit/test_fuzz.py tests/integration/source/test_fuzz_rows.py
 
 sbom: setup ## what it is made of, as CycloneDX: build/sbom.json, from the lock
 	@mkdir -p build

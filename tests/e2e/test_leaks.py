@@ -20,6 +20,7 @@ from pipeline.core.retry import RetryPolicy
 from pipeline.operations import erase
 from pipeline.operations.dashboard.read import read_dashboards
 from pipeline.operations.dashboard.serve import once
+from pipeline.operations.maintain import maintain
 from pipeline.streams.run import OK, run_deliver, run_drain
 from pipeline.streams.runtime import Runtime
 from pipeline.watch.look import Watch
@@ -125,6 +126,8 @@ def test_nothing_of_a_person_or_a_key_is_left_behind(spark, tmp_path, monkeypatc
             cio.track(f"{ID}-7", FAILING, {"note": NAME, "email": EMAIL})
             cio.track(f"{ID}-8", REFUSED, {"note": NAME, "email": EMAIL})
             said.write(repr(cio.flush()))
+        assert maintain(spark, settings, wait=0).cared
+        run_drain(spark, settings, available_now=True)  # and compact its own table
         Watch(spark=spark, settings=settings, role="drain").look()
         page = once(spark, settings, DASHBOARDS)
     told = capfd.readouterr()
