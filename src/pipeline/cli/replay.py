@@ -1,5 +1,6 @@
 """Send dead letters again, by feed, version, time, person or reason."""
 
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated
@@ -90,6 +91,7 @@ def replay(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
         transient=True,
     ) as progress:
         bar = progress.add_task("dead letters", total=len(dead))

@@ -320,8 +320,10 @@ AUDIT_LOG: Final = Table(
         ("previous_hash", "string", "Hash of the entry before"),
         ("hash", "string", "Hash of this entry and the one before"),
     ),
+    properties={"delta.appendOnly": "true"},
 )
-"""Neither partitioned nor clustered: ten years of twenty entries a day are one file of 6.5 MB, read
+"""Append-only for Delta, too: who would change an entry must own the table, and the chain shows it.
+Neither partitioned nor clustered: ten years of twenty entries a day are one file of 6.5 MB, read
 whole to verify the chains; by writer they would be 3 files of as many bytes, all of them opened.
 """
 

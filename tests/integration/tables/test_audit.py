@@ -46,6 +46,9 @@ def test_two_processes_share_a_chain_and_tampering_shows(spark, settings):
     assert {entry.who for entry in found} != {"unknown"}
     assert verify(found, heads(settings)) == ()
     table = layout(settings).place(AUDIT_LOG).sql
+    with pytest.raises(Exception, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
+        spark.sql(f"DELETE FROM {table}")
+    spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
     spark.sql(f"UPDATE {table} SET who = 'nobody' WHERE sequence = 1")
     assert [f.sequence for f in verify(entries(spark, settings), heads(settings))] == [1]
     spark.sql(f"DELETE FROM {table} WHERE sequence >= 1")
