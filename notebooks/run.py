@@ -4,10 +4,12 @@
     python notebooks/run.py 03 12      # those whose names begin so
 
 Each notebook asserts what it claims; a cell that fails ends its notebook, and the exit status is 1.
+So it is where an output holds what would annoy its reader, such as a warning of Python.
 """
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "notebooks" / "demo"
 RESULT = ROOT / "build" / "notebooks"
 CELL_SECONDS = 400
+NOISE = re.compile(r"\b\w*Warning: |^Traceback |\"level\": \"", re.MULTILINE)
+"""What no reader should see: warnings of Python, a traceback, a line of the log as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +54,21 @@ def run(path: Path, result: Path) -> Run:
             client.execute(stderr=log)  # what Java says at its start
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             trouble = str(error)
+    trouble = trouble or noise(notebook)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times would differ from run to run
     nbformat.write(notebook, result / path.name)
     return Run(name=path.stem, seconds=time.monotonic() - began, trouble=trouble)
+
+
+def noise(notebook: nbformat.NotebookNode) -> str | None:
+    """What somebody would stumble over in the outputs; nothing where they are clean."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            said = output.get("text", "") or output.get("data", {}).get("text/plain", "")
+            if output.get("name") == "stderr" or NOISE.search(said):
+                return f"noise below the cell that begins {cell.source[:60]!r}:\n{said[:1000]}"
+    return None
 
 
 def chosen(source: Path, names: Sequence[str]) -> list[Path]:

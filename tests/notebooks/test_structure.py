@@ -1,6 +1,7 @@
 """The rules that each demo notebook keeps, so that people find the same shape in all of them."""
 
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -67,6 +68,31 @@ def test_it_has_one_title_a_break_it_section_and_a_clean_up(notebook):
     assert [line for line in found if line.startswith("# ")] == found[:1]
     assert "## Break it" in found
     assert found[-1] == "## Clean up"
+    assert "play.close()" in code(notebook)[-1].splitlines()
+
+
+def test_it_leaves_nothing_beside_its_playground(notebook):
+    """A folder of its own would stay when the playground goes, with people's data in it."""
+    assert not re.search(r"\b(tempfile|mkdtemp)\b|Path\(|open\(", "\n".join(code(notebook)))
+
+
+def test_it_asks_the_playground_for_secrets(notebook):
+    """A notebook would hold a key, or find none where it is in a secret scope."""
+    source = "\n".join(code(notebook))
+    assert not re.search(r"\benviron\b|\bgetenv\b|\bdbutils\b|sandbox-write-key", source)
+    assert "play" in source
+    for tree in (ast.parse(one) for one in code(notebook)):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "SyncCustomerIO":
+                assert ast.unparse(node.args[0]) == "play.write_key"
+
+
+def test_no_cell_ends_with_a_bare_command(notebook):
+    """A reader would wonder what the 0 below a command's output is."""
+    for source in code(notebook):
+        last = ast.parse(source).body[-1]
+        bare = isinstance(last, ast.Expr) and ast.unparse(last.value).startswith("run(")
+        assert not bare
 
 
 def test_imports_stand_in_the_first_code_cell_alone(notebook):
