@@ -44,6 +44,7 @@ def run(path: Path, result: Path) -> Run:
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
+        coalesce_streams=True,  # two prints are two lines, not two blocks
         kernel_name="python3",
         resources={"metadata": {"path": str(ROOT)}},
     )
