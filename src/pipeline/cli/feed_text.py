@@ -13,7 +13,7 @@ _STYLES: Final = {"error": "red", "warning": "yellow", "sent": "green", "dead": 
 
 def print_contract(console: Console, one: Any) -> None:
     """One feed's findings, a line each, with row keys for samples."""
-    verdict = "holds" if one.holds else "BROKEN"
+    verdict = "fits" if one.holds else "BROKEN"
     console.print(
         escape(f"{one.feed}: {verdict} ({one.changes:,} changes: {one.chosen})"), soft_wrap=True
     )

@@ -45,7 +45,7 @@ def junit(contracts: Sequence[Contract]) -> str:
 def markdown(contracts: Sequence[Contract]) -> str:
     """A summary for a pull request: a line a feed, then what was found."""
     broken = sum(not one.holds for one in contracts)
-    head = f"{broken} of {len(contracts)} are broken" if broken else "all hold"
+    head = f"{broken} of {len(contracts)} are broken" if broken else "all fit"
     lines = [f"## Feed contracts: {head}", "", "| feed | changes | errors | warnings |"]
     lines.append("| --- | ---: | ---: | ---: |")
     for one in contracts:

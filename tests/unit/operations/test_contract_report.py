@@ -35,7 +35,7 @@ def test_markdown_cells_stay_in_their_table():
     (row,) = [line for line in text.splitlines() if line.startswith("| error")]
     assert r"a \| b \<c\> \`d\`" in row
     assert row.replace(r"\|", "").count("|") == 5
-    assert "all hold" in markdown([made(ODD)])
+    assert "all fit" in markdown([made(ODD)])
 
 
 def test_samples_can_be_left_out():
