@@ -1,6 +1,7 @@
 """The views over the tables: the same SQL on Databricks and in a local session."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pyspark.sql import SparkSession
@@ -68,11 +69,19 @@ dead letters are found without the files of the many that were accepted at once.
 METRICS: Final[Mapping[str, str]] = {one.name: one.sql for one in metrics()}
 VIEWS: Final[Mapping[str, str]] = {**_OWN, **METRICS}
 """All views."""
+_NEWEST: Final[Mapping[str, int]] = {}
+_WORD: Final = re.compile(r"\w+")
 
 
-def statements(where: Layout, *, in_schema: bool = False) -> dict[str, str]:
-    """The views' SQL with this target's tables in it; views by bare name, or in the schema."""
+def statements(
+    where: Layout, *, in_schema: bool = False, versions: Mapping[str, int] = _NEWEST
+) -> dict[str, str]:
+    """The views' SQL with this target's tables in it; views by bare name, or in the schema.
+
+    Tables that *versions* names are read as of these.
+    """
     known = _named(where)
+    known |= {name: f"{known[name]} VERSION AS OF {at}" for name, at in versions.items()}
     known |= {name: _in_schema(where, name) if in_schema else name for name in VIEWS}
     return {name: sql.format(**known) for name, sql in VIEWS.items()}
 
@@ -101,6 +110,30 @@ def make_session_views(spark: SparkSession, where: Layout, *, with_metrics: bool
     for name, sql in statements(where).items():
         if with_metrics or name not in METRICS:
             spark.sql(sql).createOrReplaceTempView(name)
+
+
+def make_views_of_now(spark: SparkSession, where: Layout, queries: Iterable[str]) -> None:
+    """Temporary views that *queries* name, all as of the tables' versions of one moment.
+
+    So that what is read one after the other can't disagree.
+    """
+    names = named_in(queries)
+    versions = {t.name: where.place(t).version(spark) for t in TABLES if t.name in names}
+    for name, sql in statements(where, versions=versions).items():
+        if name in names:
+            spark.sql(sql).createOrReplaceTempView(name)
+
+
+def named_in(queries: Iterable[str]) -> frozenset[str]:
+    """Views that the SQL names, those behind them, and the tables behind all of them."""
+    known = {*VIEWS, *(table.name for table in TABLES)}
+    found: set[str] = set()
+    left = [*queries]
+    while left:
+        new = (known & {*_WORD.findall(left.pop())}) - found
+        found |= new
+        left += [VIEWS[name] for name in new if name in VIEWS]
+    return frozenset(found)
 
 
 def create_views(spark: SparkSession, where: Layout) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from pipeline.operations.dashboard import fill as filling
 from pipeline.operations.dashboard.fill import fill, widget_sql
 from pipeline.operations.dashboard.read import read_dashboards
 from pipeline.operations.dashboard.serve import Board, application, once
@@ -51,6 +52,30 @@ def test_every_dataset_runs_and_has_every_widgets_fields(spark, where):
             assert all(set(row) == set(widget.fields) for row in rows), widget.name
         one = dashboard.widgets[0]
         spark.sql(widget_sql(dashboard.datasets[one.dataset], one)).collect()
+
+
+def test_a_page_is_of_one_moment(spark, where, settings, monkeypatch):  # noqa: ARG001
+    """A counter would say that no alert fires, and the table below it that one does."""
+    overview = next(one for one in DASHBOARDS if one.name == "overview")
+    first = fill(spark, where, overview)
+    read = filling._collected
+
+    def meanwhile(session, sql):
+        alert(
+            spark,
+            where,
+            Alert(
+                alert="api.slow", severity="warning", metric="p95_ms", value=1, expected="0",
+                detail="d", feed=f"f{id(sql)}", state="firing",
+            ),
+        )  # fmt: skip
+        monkeypatch.setattr(filling, "_collected", read)
+        return read(session, sql)
+
+    monkeypatch.setattr(filling, "_collected", meanwhile)
+    later = fill(spark, where, overview)
+    assert later.rows == first.rows
+    assert later.at > first.at
 
 
 def test_the_page_says_what_an_operator_looks_for(html):

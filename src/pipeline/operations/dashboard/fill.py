@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from pipeline.operations.dashboard.read import Dashboard, Widget
 from pipeline.tables.layout import Layout
-from pipeline.tables.views import make_session_views
+from pipeline.tables.views import make_views_of_now
 
 Rows = tuple[Mapping[str, Any], ...]
 
@@ -25,15 +25,16 @@ class Filled:
 
 
 def fill(spark: SparkSession, where: Layout, dashboard: Dashboard) -> Filled:
-    """Read what the dashboard shows. Each dataset is read once."""
-    make_session_views(spark, where, with_metrics=True)
+    """Read what the dashboard shows, all as of one moment. Each dataset is read once."""
+    at = datetime.now(UTC)
+    make_views_of_now(spark, where, dashboard.datasets.values())
     rows: dict[str, Rows] = {}
     for name, sql in dashboard.datasets.items():
         read = _collected(spark, sql)
         for widget in dashboard.widgets:
             if widget.dataset == name:
                 rows[widget.name] = _of_widget(spark, sql, read, widget)
-    return Filled(dashboard=dashboard, rows=rows, at=datetime.now(UTC))
+    return Filled(dashboard=dashboard, rows=rows, at=at)
 
 
 def widget_sql(dataset: str, widget: Widget) -> str:
