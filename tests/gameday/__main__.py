@@ -216,6 +216,12 @@ def _incidents(*, bounded: bool) -> Iterator[Incident]:
         cured_by="the right key; it goes on by itself",
     )  # fmt: skip
     yield Incident(
+        name="a flood of poison", alerts=("dead.many",), recovers=False,
+        happens=lambda o: o.write("orders", 45, note="x" * 33_000),
+        cure=lambda o: o.run("dead", "discard", "--feed", "orders", "--all", "--yes"),
+        cured_by="the source's team, then `pipeline dead replay` or `dead discard`",
+    )  # fmt: skip
+    yield Incident(
         name="a clock jumped", alerts=("clock.skewed",), happens=_jump, recovers=False,
         cure=lambda _: None, cured_by="time synchronisation",
     )  # fmt: skip
@@ -224,12 +230,6 @@ def _incidents(*, bounded: bool) -> Iterator[Incident]:
         recovers=False, meanwhile=_orders,
         happens=_fail(Failure(kind="latency", latency_ms=7_000)),
         cured_by="nothing, unless changes arrive late",
-    )  # fmt: skip
-    yield Incident(
-        name="a flood of poison", alerts=("dead.many",), recovers=False,
-        happens=lambda o: (o.write("orders", 500), o.write("orders", 45, note="x" * 33_000)),
-        cure=lambda o: o.run("dead", "discard", "--feed", "orders", "--all", "--yes"),
-        cured_by="the source's team, then `pipeline dead replay` or `dead discard`",
     )  # fmt: skip
     yield Incident(
         name="a mapping is wrong", alerts=("hold.",), happens=_wrong_feed,
