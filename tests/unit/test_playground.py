@@ -1,5 +1,6 @@
 """Where a notebook's secrets come from, and what it sees of a command."""
 
+import os
 import sys
 from types import SimpleNamespace
 
@@ -49,3 +50,14 @@ def test_a_notebook_runs_commands_of_the_pipeline_alone():
     """A notebook could not run on Databricks what a shell of one machine had."""
     with pytest.raises(ValueError, match="begins with `pipeline`"):
         playground.run("ls /")
+
+
+def test_what_a_command_was_set_is_not_set_for_the_next(monkeypatch, capsys):
+    """Small requests that one cell asked for would stay small in all cells after it."""
+    monkeypatch.setenv("PIPELINE__DELIVERY__LANES", "7")
+    given = "limits.batch_bytes=33000,delivery.lanes=1"
+    assert playground.run(f"pipeline --set {given} status --conf nowhere.yml") == 2
+    assert playground.run(f"pipeline --set {given} check --help") == 0
+    capsys.readouterr()
+    assert "PIPELINE__LIMITS__BATCH_BYTES" not in os.environ
+    assert os.environ["PIPELINE__DELIVERY__LANES"] == "7"

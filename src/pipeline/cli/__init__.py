@@ -6,7 +6,7 @@ A module imports Spark, and what else is slow, inside its commands: `--help` ans
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -36,7 +36,7 @@ from pipeline.core.feed_model import FeedError
 from pipeline.keys import KeysError
 from pipeline.operations.choice import MessageError
 from pipeline.operations.dashboard.read import DashboardError
-from pipeline.settings import SettingsError, override
+from pipeline.settings import ENV_PREFIX, SettingsError, override
 from pipeline.tables.refusal import TablesError
 from pipeline.watch.export import ExportError
 
@@ -96,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Returns where all went well, instead of exiting with 0: a Databricks task takes any exit for a
     failure.
     """
+    before = dict(os.environ)
     try:
         app(list(_given(sys.argv[1:] if arguments is None else arguments)))
     except SystemExit as end:
@@ -112,6 +113,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    finally:
+        _forget_set(before)
+
+
+def _forget_set(before: Mapping[str, str]) -> None:
+    """Undo `--set`: it is for one command, and a notebook runs many in one process."""
+    for name in [name for name in os.environ if name.startswith(ENV_PREFIX)]:
+        if name in before:
+            os.environ[name] = before[name]
+        else:
+            del os.environ[name]
 
 
 def _given(words: Sequence[str]) -> Iterator[str]:
