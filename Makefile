@@ -1,6 +1,6 @@
 # Two commands are enough: make demo, make test. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup kills demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos game-day notebooks screens docs fuzz sbom audit
+.PHONY: help setup kills demo test unit integration e2e e2e-lts lint types format bench clean bundle bundle-requirements chaos game-day notebooks docs fuzz sbom audit
 PY := .venv/bin/python
 ROWS ?= small
 UVX := $(or $(shell command -v uvx),.cache/uv/bin/uvx)
@@ -58,9 +58,6 @@ bench: setup ## how fast it is, beside its alternatives and against its targets 
 
 notebooks: setup ## run the demo notebooks from top to bottom; RUN="03 12" takes these alone
 	@$(PY) notebooks/run.py $(RUN)
-
-screens: setup ## pictures of the dashboards for the docs, of what make demo left; needs Chromium
-	@$(PY) tools/screens.py
 
 docs: setup ## the site, from docs/ and the notebooks that were run, in build/site
 	@$(PY) tools/pictures.py
