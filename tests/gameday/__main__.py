@@ -137,8 +137,10 @@ def _play(one: Installation, incident: Incident) -> Played:
         before = next((n for n, notice in enumerate(one.told) if notice["at"] >= began), before)
     incident.happens(one)
 
-    def told(state: str, names: tuple[str, ...]) -> dict[str, object] | None:
+    def told(state: str, names: tuple[str, ...], since: float = 0.0) -> dict[str, object] | None:
         for notice in one.told[before:]:
+            if notice["at"] < since:
+                continue  # it recovered from something that was before
             if notice["state"] == state and notice["alert"].startswith(names):
                 return notice
         if state == "firing" and incident.meanwhile is not None:
@@ -152,8 +154,10 @@ def _play(one: Installation, incident: Incident) -> Played:
     incident.cure(one)
     recovered = None
     if incident.recovers:
-        over = until(f"{incident.name}: recovery",
-                     lambda: told("recovered", (str(fired["alert"]),)), PATIENCE)  # fmt: skip
+        alone = (str(fired["alert"]),)
+        over = until(
+            f"{incident.name}: recovery", lambda: told("recovered", alone, cured), PATIENCE
+        )
         recovered = float(str(over["at"])) - cured
     return Played(
         incident=incident,
