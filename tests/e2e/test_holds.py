@@ -15,7 +15,7 @@ from pipeline.streams.run import HELD, OK, run_deliver
 from pipeline.tables import commands, holds
 from pipeline.tables.layout import layout
 
-from .conftest import ORDERS, PEOPLE, PEOPLE_FEED
+from .conftest import ORDERS, ORDERS_FEED, PEOPLE, PEOPLE_FEED
 
 
 def person(number, **changed):
@@ -114,6 +114,69 @@ def test_a_corrected_feed_lifts_the_delete_guard_without_a_restart(spark, shop, 
     assert seen["people"][0] == "delete_guard"
     assert held(spark, shop) == {}
     assert {p["user_id"] for p in shop.sandbox.client.people()} == {"p5", "p6", "p7"}
+
+
+def test_a_retyped_column_holds_its_feed_until_somebody_says_so(spark, shop, impatient):
+    """A text that became a number would silently be sent as one."""
+    shop.insert("people", PEOPLE, [])
+    shop.insert("orders", ORDERS, [order(1) | {"note": "1"}])
+
+    def deliver():
+        return run_deliver(spark, impatient, feeds=["orders"], available_now=True)
+
+    def retype(number, note, kind):
+        schema = pa.schema([f.with_type(kind) if f.name == "note" else f for f in ORDERS])
+        row = pa.Table.from_pylist([order(number) | {"note": note}], schema=schema)
+        write_deltalake(shop.table("orders"), row, mode="overwrite", schema_mode="overwrite")
+
+    assert deliver() == OK
+    shop.delta("orders").delete()
+    assert deliver() == OK
+    retype(2, 2, pa.int64())
+    assert deliver() == HELD
+    reason, detail = held(spark, shop)["orders"]
+    assert reason == "schema"
+    assert "column note was string and is bigint" in detail
+    upto = int(re.search(r"--feed orders --version (\d+)", detail)[1])
+    where = layout(shop.settings)
+    commands.wish(
+        spark, where, "c", "release", requested_by="me", feed="orders", source_version=upto
+    )
+    assert deliver() == OK
+    events = shop.sandbox.client.events("p1")
+    assert [e["call"]["properties"]["note"] for e in events] == ["1", 2]
+    retype(3, "3", pa.string())
+    assert deliver() == HELD
+    assert "can't read the changes of version 3" in held(spark, shop)["orders"][1]
+
+
+def test_an_unused_column_may_be_dropped_and_unread_changes_of_before_hold(spark, shop, impatient):
+    """A feed would fail for ever after an overwrite with other columns, or skip what it missed."""
+    shop.insert("people", PEOPLE, [])
+    wide = pa.schema([*ORDERS, ("shop", pa.string())])
+    shop.insert("orders", wide, [order(1) | {"shop": "Bern"}])
+
+    def deliver():
+        return run_deliver(spark, impatient, feeds=["orders"], available_now=True)
+
+    def rewrite(number, schema):
+        rows = pa.Table.from_pylist([order(number)], schema=schema)
+        write_deltalake(shop.table("orders"), rows, mode="overwrite", schema_mode="overwrite")
+
+    assert deliver() == OK
+    rewrite(2, ORDERS)
+    assert deliver() == OK
+    assert len(shop.sandbox.client.events("p1")) == 2
+    shop.insert("orders", ORDERS, [order(3)])
+    rewrite(4, pa.schema([field for field in ORDERS if field.name != "note"]))
+    (Path(shop.settings.sources.feeds) / "orders.yml").write_text(
+        ORDERS_FEED.replace(", note: note", "")
+    )
+    assert deliver() == HELD
+    reason, detail = held(spark, shop)["orders"]
+    assert reason == "schema"
+    assert "can't read the changes of version 2" in detail
+    assert len(shop.sandbox.client.events("p1")) == 2
 
 
 def test_overwrites_are_updates_and_an_emptied_source_waits_for_somebody(spark, shop):

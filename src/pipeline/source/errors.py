@@ -47,6 +47,12 @@ _NOT_THERE: Final = (
 )
 """Words of errors that say that a version is gone, in its files or in the log."""
 
+_OTHER_COLUMNS: Final = (
+    "DELTA_CHANGE_DATA_FEED_INCOMPATIBLE",
+    "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+)
+"""What reading changes under the table's newest columns fails with, where those were others."""
+
 
 def error_class(error: BaseException) -> str | None:
     """The class of Spark's error, such as CAST_INVALID_INPUT, also from within a failed job.
@@ -76,3 +82,8 @@ def by_row(error: BaseException) -> str | None:
 def gone(error: BaseException) -> bool:
     """Whether a version of a table cannot be read any more, or not yet."""
     return any(words in str(error) for words in _NOT_THERE)
+
+
+def reshaped(error: BaseException) -> bool:
+    """Whether rows were written under columns that the table's own can no longer read."""
+    return any(words in str(error) for words in _OTHER_COLUMNS)

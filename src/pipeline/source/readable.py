@@ -2,7 +2,7 @@
 
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.source.errors import gone
+from pipeline.source.errors import gone, reshaped
 from pipeline.source.locate import SourceTable
 
 
@@ -23,14 +23,35 @@ def read_changes(
 
 
 def is_readable(spark: SparkSession, table: SourceTable, first: int, last: int) -> bool:
-    """Whether each file of the change feed from *first* to *last* is there; opens all footers."""
+    """Whether each file of the change feed from *first* to *last* is there; opens all footers.
+
+    Not where columns were dropped or retyped since: Delta reads changes under today's columns.
+    """
     try:
         read_changes(spark, table, first, last).count()
     except Exception as error:  # a failed job may come as the bridge's own error
-        if gone(error):
+        if gone(error) or reshaped(error):
             return False
         raise
     return True
+
+
+def is_reshaped(
+    spark: SparkSession, table: SourceTable, version: int, *, rows: bool = False
+) -> bool:
+    """Whether columns were dropped or retyped in *version* or later, so that Delta can't read it.
+
+    With *rows* each row is read: what was written in one commit with the columns' change shows
+    only then.
+    """
+    changes = read_changes(spark, table, version, version)
+    try:
+        changes.write.format("noop").mode("overwrite").save() if rows else changes.count()
+    except Exception as error:  # a failed job may come as the bridge's own error
+        if not (reshaped(error) or gone(error)):
+            raise
+        return reshaped(error)
+    return False
 
 
 def first_readable(spark: SparkSession, table: SourceTable) -> int | None:

@@ -1,11 +1,13 @@
 """Begin a feed where the books have it pinned, so that no restart begins elsewhere."""
 
+import shutil
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
 from pipeline.log import logger
 from pipeline.source.checked import CheckedFeed
+from pipeline.source.readable import is_reshaped
 from pipeline.source.start import pin, read_stream
 from pipeline.streams.backfill import Backfill
 from pipeline.streams.claim import Claim
@@ -32,9 +34,12 @@ def begin(
     else:
         version, snapshot = _pin(spark, runtime, checked)
     after = version
-    new = not Path(checkpoint(runtime, f"{feed}/offsets")).exists()
+    new = _is_new(
+        spark, runtime, checked, max((e.source_version for e in entries.values()), default=-1)
+    )
     if new:
-        after = max(after, books.resume_after(spark, where, feed) or after)
+        done = books.resume_after(spark, where, feed)
+        after = after if done is None else max(after, done)
     handler = DeliverFeed(runtime, claim, checked, after)
     if snapshot and not _snapshot_closed(spark, runtime, feed, version):
         file = progress_file(runtime.settings.tables.checkpoints, feed)
@@ -45,6 +50,19 @@ def begin(
     logger(feed=feed).info("feed.begun", snapshot=snapshot, after_version=after)
     files = runtime.settings.sources.max_files_per_trigger
     return handler, read_stream(spark, checked.table, after, max_files=files)
+
+
+def _is_new(spark: SparkSession, runtime: Runtime, checked: CheckedFeed, booked: int) -> bool:
+    """Whether the stream goes on by the books: no micro-batch of its checkpoint is done.
+
+    A stream begins by looking at its last micro-batch again. Where columns were dropped or retyped
+    since, Delta can't: then the checkpoint is of no use, and is removed.
+    """
+    folder = Path(checkpoint(runtime, checked.feed.name))
+    if folder.exists() and booked >= 0 and is_reshaped(spark, checked.table, booked):
+        shutil.rmtree(folder)
+        logger(feed=checked.feed.name).warning("checkpoint.removed", booked=booked)
+    return not any((folder / "commits").glob("[0-9]*"))
 
 
 def _pin(spark: SparkSession, runtime: Runtime, checked: CheckedFeed) -> tuple[int, bool]:

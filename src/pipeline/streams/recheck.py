@@ -9,10 +9,12 @@ from pipeline.core.feed import Feed, FeedError
 from pipeline.source.check import check_where_it_is
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.feed_files import load_feeds
+from pipeline.source.readable import current_version, is_reshaped
+from pipeline.source.retyped import retyped
 from pipeline.streams.claim import Claim
 from pipeline.streams.hold import Hold
 from pipeline.streams.runtime import Runtime
-from pipeline.tables import books
+from pipeline.tables import books, commands
 
 SCHEMA, RECREATED = "schema", "source_recreated"
 
@@ -70,4 +72,28 @@ def _look(spark: SparkSession, runtime: Runtime, known: Feed) -> CheckedFeed | M
             f"id is {checked.table_id}, the books know {', '.join(sorted(entries))}. Restore the "
             "old table, or give the feed another name to start over with the new one",
         )
-    return checked
+    return _retyped(spark, runtime, checked) if entries else checked
+
+
+def _retyped(spark: SparkSession, runtime: Runtime, checked: CheckedFeed) -> CheckedFeed | Misfit:
+    """A column of another type may still be mapped, to other values: somebody is to say so."""
+    feed, where = checked.feed, runtime.where
+    booked = books.last_version(spark, where, feed.name)
+    if booked is None or booked < 0 or not is_reshaped(spark, checked.table, booked):
+        return checked
+    version = current_version(spark, checked.table)
+    if version > booked and is_reshaped(spark, checked.table, booked + 1, rows=True):
+        return Misfit(
+            reason=SCHEMA,
+            detail=f"{feed.file}: source: Delta can't read the changes of version {booked + 1}: "
+            "columns were dropped or retyped in it, or later. Give the feed another name and "
+            "start: snapshot, which sends the table as it is",
+        )
+    found = retyped(spark, checked, booked)
+    if not found or (commands.released_upto(spark, where, feed.name) or -1) > booked:
+        return checked
+    return Misfit(
+        reason=SCHEMA,
+        detail=f"{feed.file}: source: {'; '.join(found)}. Make it what it was, or correct the feed "
+        f"and confirm: pipeline hold release --feed {feed.name} --version {version}",
+    )

@@ -56,6 +56,13 @@ def read_books(
     return entries
 
 
+def last_version(spark: SparkSession, where: Layout, feed: str) -> int | None:
+    """The newest source version that the feed has in its books."""
+    rows = where.place(BOOKS).read(spark).where(F.col("feed") == feed)
+    row = rows.agg(F.max("source_version").alias("last")).first()
+    return None if row is None else row["last"]
+
+
 def book(
     spark: SparkSession,
     where: Layout,
