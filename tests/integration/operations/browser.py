@@ -59,7 +59,7 @@ async def browsing(address: str, folder: Path, size: str = "1600,1000") -> Async
     profile = folder / "profile"
     process = await asyncio.create_subprocess_exec(
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={size}",
-        "--remote-debugging-port=0", f"--user-data-dir={profile}", address,
+        "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank",
         stdout=DEVNULL, stderr=DEVNULL,
     )  # fmt: skip
     try:
@@ -73,6 +73,8 @@ async def browsing(address: str, folder: Path, size: str = "1600,1000") -> Async
                 browser = Browser(socket)
                 await browser.call("Page.bringToFront")
                 await browser.call("Emulation.setFocusEmulationEnabled", enabled=True)
+                # Only from here on is what is complete this page, and not the empty one before it.
+                await browser.call("Page.navigate", url=address)
                 for _ in range(PATIENCE * 10):
                     if await browser.tells("document.readyState") == "complete":
                         break
