@@ -96,7 +96,8 @@ def slow_for_ever(folder: Path, messages: int, seconds: float) -> Endured:
 def storm_of_429(folder: Path, messages: int, seconds: float) -> Endured:
     """Two of three requests are answered 429 for *seconds*."""
     failures = [Failure(kind="status", status=429, retry_after=1, share=0.67, seconds=seconds)]
-    return endure(folder, failures, messages=messages, seconds=seconds + 60)
+    # The rate is at its floor by then, one request a second, and rises with the next slice only.
+    return endure(folder, failures, messages=messages, seconds=seconds + 240)
 
 
 def lost_answers(folder: Path, messages: int, seconds: float) -> Endured:

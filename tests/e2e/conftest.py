@@ -121,13 +121,13 @@ def make_shop(
 
 
 @pytest.fixture
-def ledger(spark, shop) -> Callable[[], list[dict[str, Any]]]:
-    """The newest outcome of each message."""
+def ledger(spark, shop) -> Callable[..., list[dict[str, Any]]]:
+    """The newest outcome of each message, of the shop's tables or of those that are given."""
     from pipeline.tables.layout import layout
     from pipeline.tables.views import make_session_views
 
-    def read() -> list[dict[str, Any]]:
-        make_session_views(spark, layout(shop.settings))
+    def read(settings: Settings = shop.settings) -> list[dict[str, Any]]:
+        make_session_views(spark, layout(settings))
         return [row.asDict() for row in spark.sql("SELECT newest.* FROM ledger").collect()]
 
     return read

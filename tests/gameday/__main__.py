@@ -10,15 +10,15 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.disk import empty, fill, small_disk
 from gameday.installation import (
     DASHBOARD,
     KEY,
@@ -71,7 +71,7 @@ def main() -> int:
     """The whole day; the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the jobs end, too
     folder = Path(os.environ.get("GAME_DAY") or tempfile.mkdtemp(prefix="game-day-"))
-    with disk(folder / "disk") as bounded, running_sandbox(write_key=KEY) as sandbox, \
+    with small_disk(folder / "disk", DISK) as bounded, running_sandbox(write_key=KEY) as sandbox, \
             installation(folder, sandbox) as one:  # fmt: skip
         _begin(one)
         played = []
@@ -91,22 +91,6 @@ def say(line: str) -> None:
     """A line for whoever waits."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def disk(folder: Path) -> Iterator[bool]:
-    """A disk of its own for the tables; whether this machine let us have one."""
-    folder.mkdir(parents=True)
-    mount = shutil.which("mount")
-    made = mount is not None and not subprocess.run(
-        [mount, "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)],
-        capture_output=True, check=False,
-    ).returncode  # fmt: skip
-    try:
-        yield made
-    finally:
-        if made:
-            subprocess.run([str(shutil.which("umount")), "-l", str(folder)], check=False)
 
 
 def _begin(one: Installation) -> None:
@@ -200,9 +184,7 @@ def _restart(one: Installation) -> None:
 
 
 def _fill(one: Installation) -> None:
-    with (one.tables.parent / "ballast").open("wb") as file, suppress(OSError):
-        while True:
-            file.write(bytes(1 << 20))
+    fill(one.tables.parent)
     one.write("orders", 20)
 
 
@@ -254,7 +236,7 @@ def _incidents(*, bounded: bool) -> Iterator[Incident]:
     if bounded:
         yield Incident(
             name="the tables' disk is full", alerts=("tables.unwritable",), happens=_fill,
-            cure=lambda o: (o.tables.parent / "ballast").unlink(),
+            cure=lambda o: empty(o.tables.parent),
             cured_by="room on the disk; both jobs go on by themselves",
         )  # fmt: skip
     yield Incident(
