@@ -211,4 +211,4 @@ def _digest(checked: CheckedFeed, call_number: Column) -> Column:
     """Of all that identifies a message; the key is last, the only part that may hold any text."""
     known = F.lit(f"{checked.feed.name}\n{checked.table_id}\n")
     words = F.concat_ws("\n", VERSION, OPERATION, ORDINAL, call_number, KEY)
-    return F.substring(F.unhex(F.sha2(F.concat(known, words), 256)), 1, DIGEST_BYTES)
+    return F.unhex(F.substring(F.sha2(F.concat(known, words), 256), 1, 2 * DIGEST_BYTES))

@@ -189,10 +189,10 @@ class DeliverFeed:
             audit_key_changes(spark, self.runtime, JOB)
             rows = piece.rows()  # before the barrier is read: from then on the slice's time runs
             by_version = known is None and (repeated or not self.done)
-            if booked is not None:
-                booked.result()  # nothing is sent that is not in the books
             reader = self._reader()
             barrier = reader.read(spark, self.feed, versions if by_version else None)
+            if booked is not None:
+                booked.result()  # nothing is sent that is not in the books
             if known is not None:
                 barrier = replace(barrier, known=known(repeated))
             if self._too_deep(spark, barrier, versions[1]):
