@@ -1,9 +1,9 @@
 """The pipeline against its alternatives and its targets, in one run on one machine.
 
 Run: make bench, or python benchmarks/bench.py --events 1000000 --rounds 6 --only throughput.
-Prints a table of targets, writes build/bench.json, exits 1 while a required target is not met.
-Contestants take turns in one warm JVM; figures are medians of the rounds from the third on, and
-ratios are what to look at: machines are noisy.
+Prints a table of targets, writes build/bench.json (--add: adds to what is there), exits 1 while a
+required target is not met. Contestants take turns in one warm JVM; figures are medians of the
+rounds from the third on, and ratios are what to look at: machines are noisy.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import measure
 import queued
@@ -39,6 +40,9 @@ SECTIONS: dict[str, Callable[[Bench], list[Target]]] = {
     "books": steady.books,
 }
 
+RESULTS, DETAILS = Path("build/bench.json"), Path("build/bench-details.json")
+Facts = dict[str, Any]
+
 
 def main() -> int:
     """Run the sections asked for; 1 when a required target is not met."""
@@ -48,6 +52,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0, help="of steady load")
     parser.add_argument("--master", default=f"local[{measure.TASKS}]", help="Spark's master")
     parser.add_argument("--only", nargs="*", choices=list(SECTIONS), default=list(SECTIONS))
+    parser.add_argument(
+        "--add", action="store_true", help="keep what earlier runs have measured of the rest"
+    )
     arguments = parser.parse_args()
     log.set_up()
     folder = Path("build/bench").resolve()
@@ -66,22 +73,37 @@ def main() -> int:
     finally:
         spark.stop()
     _print(targets)
-    Path("build/bench.json").write_text(
-        json.dumps([asdict(target) for target in targets], indent=2) + "\n", encoding="utf-8"
-    )
-    details = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    rows: list[Facts] = [asdict(target) for target in targets]
+    details: Facts = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "cores": os.cpu_count(),
         "facts": bench.facts,
         "python": platform.python_version(),
-        "command": " ".join(["python", *sys.argv]),
+        "runs": [
+            {
+                "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "command": " ".join(["python", *sys.argv]),
+            }
+        ],
         "figures": bench.figures,
     }
-    Path("build/bench-details.json").write_text(
-        json.dumps(details, indent=2) + "\n", encoding="utf-8"
-    )
+    if arguments.add and RESULTS.exists():
+        rows, details = _added(rows, details)
+    RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    DETAILS.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
     return 0 if all(target.met for target in targets) else 1
+
+
+def _added(rows: list[Facts], details: Facts) -> tuple[list[Facts], Facts]:
+    """What earlier runs measured, and what this one did in its place."""
+    earlier = {row["id"]: row for row in json.loads(RESULTS.read_text(encoding="utf-8"))}
+    before = json.loads(DETAILS.read_text(encoding="utf-8"))
+    return list({**earlier, **{row["id"]: row for row in rows}}.values()), {
+        **details,
+        "facts": {**before["facts"], **details["facts"]},
+        "figures": {**before["figures"], **details["figures"]},
+        "runs": before["runs"] + details["runs"],
+    }
 
 
 def _print(targets: list[Target]) -> None:

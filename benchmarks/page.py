@@ -122,10 +122,10 @@ def main() -> None:
     rows = json.loads(Path("build/bench.json").read_text(encoding="utf-8"))
     details = json.loads(Path("build/bench-details.json").read_text(encoding="utf-8"))
     found = medians(details)
-    said = (
-        f"Measured on {details['measured_at'][:10]} with `{details['command']}`: "
-        f"{details['machine']}, Python {details['python']}."
+    said = "Measured on " + "; ".join(
+        f"{run['measured_at'][:10]} with `{run['command']}`" for run in details["runs"]
     )
+    said += f": {details['machine']}, Python {details['python']}."
     page = PAGE.read_text(encoding="utf-8")
     page = replaced(page, "where", said)
     page = replaced(page, "targets", targets(rows))
