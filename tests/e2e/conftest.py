@@ -14,6 +14,7 @@ from pipeline.core.cipher import keyring
 from pipeline.keys import Secrets
 from pipeline.sandbox.running import RunningSandbox, running_sandbox
 from pipeline.settings import Settings
+from pipeline.tables.layout import Layout, layout
 
 PEOPLE = pa.schema([(name, pa.string()) for name in ("person_id", "email", "age", "note")])
 PEOPLE_FEED = """
@@ -81,10 +82,14 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lay_tables: Callable[[Layout], None]
+) -> Iterator[Shop]:
     """An empty shop with two feeds and a healthy sandbox."""
     with running_sandbox(write_key="k") as sandbox:
-        yield make_shop(tmp_path, sandbox, monkeypatch)
+        made = make_shop(tmp_path, sandbox, monkeypatch)
+        lay_tables(layout(made.settings))
+        yield made
 
 
 def make_shop(
@@ -123,7 +128,6 @@ def make_shop(
 @pytest.fixture
 def ledger(spark, shop) -> Callable[..., list[dict[str, Any]]]:
     """The newest outcome of each message, of the shop's tables or of those that are given."""
-    from pipeline.tables.layout import layout
     from pipeline.tables.views import make_session_views
 
     def read(settings: Settings = shop.settings) -> list[dict[str, Any]]:

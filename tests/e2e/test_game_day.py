@@ -19,7 +19,7 @@ from pipeline.sandbox.failure import Failure
 from pipeline.source.feed_files import load_feeds
 from pipeline.streams.run import HELD, OK, run_deliver, run_drain
 from pipeline.tables import commands
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
 from pipeline.tables.views import make_session_views
 from pipeline.watch import look as looking
@@ -44,7 +44,6 @@ class GameDay:
             update={"delivery": delivery.model_copy(update={"holds": short})}
         )
         self.where = layout(self.settings)
-        create_tables(spark, self.where)
         self.watch = Watch(spark=spark, settings=self.settings, role="drain", limits=LIMITS)
         self.orders = 0
         self.fired: set[str] = set()

@@ -14,7 +14,7 @@ from pipeline.sandbox.failure import Failure
 from pipeline.source.feed_files import load_feeds
 from pipeline.streams.run import FAILED, HELD, OK, run_deliver, run_drain
 from pipeline.tables import holds, leases
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 
 from .conftest import ORDERS, PEOPLE
 
@@ -149,7 +149,6 @@ def test_delivery_in_the_driver_gives_the_same_ledger(spark, shop, ledger, site)
 def test_a_second_drain_says_who_holds_the_lease_and_ends(spark, shop, capsys):
     """The first one lives and answers; nothing is taken from it."""
     where = layout(shop.settings)
-    create_tables(spark, where)
     first = leases.acquire(spark, where, "drain", "the-first", answer_within=0)
     over = threading.Event()
 

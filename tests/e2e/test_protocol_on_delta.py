@@ -27,7 +27,7 @@ from pipeline.streams.deliver import DeliverFeed
 from pipeline.streams.drain import Drain
 from pipeline.streams.runtime import Runtime
 from pipeline.tables import books, commands, leases, retry_queue
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.outcomes import as_fold_rows
 
 from .conftest import ORDERS, ORDERS_FEED
@@ -75,7 +75,6 @@ class Installation:
             }
         )
         self.where = layout(self.settings)
-        create_tables(spark, self.where)
         self.runtime = Runtime(settings=self.settings, secrets=shop.secrets)
         self.written = dict.fromkeys(FEEDS, 0)
         self.done = dict.fromkeys(FEEDS, 0)

@@ -1,6 +1,6 @@
 """Hold: the stream waits, its checkpoint stays, the source table is the buffer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -132,9 +132,11 @@ class Hold:
             )
 
 
-def end_left(spark: SparkSession, runtime: Runtime, claim: Claim) -> None:
-    """End what the holder before left open: this one holds anew where the cause is still there."""
-    job, _, feed = claim.held.name.partition("/")
+def end_left(spark: SparkSession, runtime: Runtime, claims: Iterable[Claim]) -> None:
+    """End what the holders before left open: these hold anew where the cause is still there."""
+    by_name = {claim.held.name: claim for claim in claims}
     for one in holds.current(spark, runtime.where):
-        if (one.noted.job, one.noted.feed) == (job, feed or None):
-            holds.note(spark, runtime.where, one.noted, "ended", claim.next_number())
+        noted = one.noted
+        name = noted.job if noted.feed is None else f"{noted.job}/{noted.feed}"
+        if (claim := by_name.get(name)) is not None:
+            holds.note(spark, runtime.where, noted, "ended", claim.next_number())

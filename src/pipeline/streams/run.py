@@ -30,7 +30,7 @@ from pipeline.streams.supervise import (
 )
 from pipeline.tables import books, leases
 from pipeline.tables.audit_start import audit_start
-from pipeline.tables.layout import check_tables, create_tables, layout
+from pipeline.tables.layout import check_tables, layout
 from pipeline.watch.look import Role
 from pipeline.watch.watching import watching
 
@@ -104,17 +104,15 @@ def run_drain(spark: SparkSession, settings: Settings, *, available_now: bool) -
 
 def _check_new(spark: SparkSession, settings: Settings, feeds: Iterable[Feed]) -> None:
     """Refuse to start with a new feed that cannot run; one that has begun holds, alone."""
+    begun = books.begun(spark, layout(settings))
     for feed in feeds:
-        if not books.table_ids(spark, layout(settings), feed.name):
+        if feed.name not in begun:
             check_where_it_is(spark, settings, feed)
 
 
 def _prepare(spark: SparkSession, settings: Settings) -> None:
     """Local tables are made where they are missing; on Databricks a deploy's own step does that."""
-    where = layout(settings)
-    if settings.tables.root is not None:
-        create_tables(spark, where)
-    check_tables(spark, where)
+    check_tables(spark, layout(settings), make=settings.tables.root is not None)
 
 
 def _with_claims(
@@ -127,8 +125,7 @@ def _with_claims(
     claims: list[Claim] = []
     try:
         claims.extend(claim_all(spark, runtime, names))
-        for one in claims:
-            end_left(spark, runtime, one)
+        end_left(spark, runtime, claims)
 
         def alive() -> None:
             for one in claims:
@@ -201,7 +198,7 @@ def _drain_what_is_due(spark: SparkSession, runtime: Runtime) -> int:
     held_since: float | None = None
     try:
         (own,) = claim_all(spark, runtime, ["drain"])
-        end_left(spark, runtime, own)
+        end_left(spark, runtime, [own])
         drain = Drain(runtime, own, once=True)
         number = 0
         while True:

@@ -132,6 +132,12 @@ def table_ids(spark: SparkSession, where: Layout, feed: str) -> frozenset[str]:
     return frozenset(row["table_id"] for row in rows.select("table_id").distinct().collect())
 
 
+def begun(spark: SparkSession, where: Layout) -> frozenset[str]:
+    """Feeds that have books."""
+    rows = where.place(BOOKS).read(spark).select("feed").distinct()
+    return frozenset(row["feed"] for row in rows.collect())
+
+
 def recorded(
     spark: SparkSession, where: Layout, feed: str, first: int = FIRST, last: int | None = None
 ) -> dict[int, int]:

@@ -92,15 +92,21 @@ def create_statement(table: Table, place: Place) -> str:
     )
 
 
-def check_tables(spark: SparkSession, where: Layout) -> None:
+def check_tables(spark: SparkSession, where: Layout, *, make: bool = False) -> None:
     """Refuse tables that are missing, of another format, or without a column of this version.
+
+    With *make*, those that are missing are made instead.
 
     Raises:
         TablesError: with the command that makes or migrates them.
     """
     for table in TABLES:
         place = where.place(table)
-        reason = misfit(table, stored(spark, place))
+        found = stored(spark, place)
+        if found is None and make:
+            _create(spark, table, place)
+            found = stored(spark, place)
+        reason = misfit(table, found)
         if reason is not None:
             raise TablesError(f"{place}: {reason}")
 

@@ -32,11 +32,19 @@ class Place:
         """Whether there is a Delta table."""
         if self.path is None:
             return spark.catalog.tableExists(str(self.name))
+        return self.properties(spark) is not None
+
+    def properties(self, spark: SparkSession) -> dict[str, str] | None:
+        """The table's properties; None where there is no Delta table."""
+        if self.path is None and not self.exists(spark):
+            return None
         try:
-            spark.sql(f"SHOW TBLPROPERTIES {self.sql}").collect()
+            rows = spark.sql(f"SHOW TBLPROPERTIES {self.sql}").collect()
         except AnalysisException:
-            return False
-        return True
+            if self.path is None:
+                raise
+            return None
+        return {row["key"]: row["value"] for row in rows}
 
     def version(self, spark: SparkSession) -> int:
         """The newest commit's version."""

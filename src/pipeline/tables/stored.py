@@ -26,14 +26,14 @@ class Stored:
 
 def stored(spark: SparkSession, place: Place) -> Stored | None:
     """The table at *place*; None where there is none."""
-    if not place.exists(spark):
+    properties = place.properties(spark)
+    if properties is None:
         return None
     fields = place.read(spark).schema.fields
-    properties = spark.sql(f"SHOW TBLPROPERTIES {place.sql}").collect()
     return Stored(
         types={field.name: field.dataType.simpleString() for field in fields},
         comments={field.name: field.metadata.get("comment", "") for field in fields},
-        properties={row["key"]: row["value"] for row in properties},
+        properties=properties,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.core.cipher import encrypt, keyring
 from pipeline.core.records import BOOKS, OUTCOMES
-from pipeline.tables.layout import Layout, create_tables
+from pipeline.tables.layout import Layout
 from pipeline.tables.rows import append_rows
 
 KEYS = keyring(bytes(32))
@@ -52,10 +52,10 @@ def dead(message_id, number=1, reason="http_400", **more):
 
 
 @pytest.fixture(scope="module")
-def where(spark, tmp_path_factory):
+def where(spark, tmp_path_factory, lay_tables):
     """Ten messages of two feeds in every state, four requests, the books that they close."""
     layout = Layout(root=str(tmp_path_factory.mktemp("tables")))
-    create_tables(spark, layout)
+    lay_tables(layout)
     queued = {"stage": "destination", "reason": "http_503", "next_attempt_at": NOW}
     rows = [
         message("m0", "accepted"),

@@ -12,7 +12,7 @@ from pipeline.operations.maintain import maintain
 from pipeline.operations.retention import closed_upto, remove_old, spend_payloads
 from pipeline.settings import Retention, Settings
 from pipeline.tables import books, retry_queue
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -21,13 +21,13 @@ ANN, BEN = b"a" * 16, b"b" * 16
 
 
 @pytest.fixture
-def settings(spark, tmp_path):
+def settings(tmp_path, lay_tables):
     made = Settings(
         target="test",
         tables={"root": str(tmp_path / "tables"), "checkpoints": str(tmp_path / "checkpoints")},
         maintenance={"vacuum_after": timedelta()},
     )
-    create_tables(spark, layout(made))
+    lay_tables(layout(made))
     return made
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from pipeline.core.records import COMMANDS, OUTCOMES
 from pipeline.streams.obey import obey
 from pipeline.tables import commands
-from pipeline.tables.layout import Layout, create_tables
+from pipeline.tables.layout import Layout
 from pipeline.tables.rows import append_rows
 from pipeline.tables.views import make_session_views
 
@@ -25,10 +25,10 @@ LATER = b"p" * 16
 """Two dead letters are about it, and a later change of it was accepted."""
 
 
-def test_each_verb_does_what_it_says_once_and_only_where_it_may(spark, tmp_path):
+def test_each_verb_does_what_it_says_once_and_only_where_it_may(spark, tmp_path, lay_tables):
     """A discard that sends, or a replay of what was accepted, cannot be taken back."""
     where = Layout(root=str(tmp_path))
-    create_tables(spark, where)
+    lay_tables(where)
     rows = [
         {
             "kind": message.rstrip("01234"),

@@ -14,19 +14,19 @@ from pipeline.streams.runtime import Runtime
 from pipeline.streams.upkeep import upkeep
 from pipeline.tables import retry_queue
 from pipeline.tables.commands import Wish
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
 
 OLD, NEW, LOST = bytes(32), b"n" * 32, b"l" * 32
 
 
 @pytest.fixture
-def settings(spark, tmp_path):
+def settings(tmp_path, lay_tables):
     made = Settings(
         target="test",
         tables={"root": str(tmp_path / "tables"), "checkpoints": str(tmp_path / "checkpoints")},
     )
-    create_tables(spark, layout(made))
+    lay_tables(layout(made))
     return made
 
 

@@ -18,7 +18,7 @@ from pipeline.settings import Settings
 from pipeline.streams.claim import Claim
 from pipeline.streams.obey import obey
 from pipeline.tables import commands, leases, outcomes
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
 
 SECRETS = Secrets(api_key=SecretStr("k"), payload_keys=keyring(bytes(32)), hashing_key=bytes(32))
@@ -32,7 +32,7 @@ insert: {type: track, event: Joined, properties: {of: note}}
 
 
 @pytest.fixture
-def settings(spark, tmp_path):
+def settings(spark, tmp_path, lay_tables):
     """A source of three people in two commits, and the pipeline's tables."""
     found = Settings(
         target="test",
@@ -46,7 +46,7 @@ def settings(spark, tmp_path):
     )
     spark.sql(f"INSERT INTO {table} VALUES ('1', 'ann', 'x'), ('2', 'bob', 'y'), ('3', ' ', 'z')")
     spark.sql(f"INSERT INTO {table} VALUES ('4', 'bob', 'later')")
-    create_tables(spark, layout(found))
+    lay_tables(layout(found))
     return found
 
 

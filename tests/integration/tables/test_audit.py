@@ -15,18 +15,18 @@ from pipeline.settings import Settings
 from pipeline.tables.audit import audit, entries, heads
 from pipeline.tables.audit_start import audit_start
 from pipeline.tables.audit_use import audit_use
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.who import who
 
 
 @pytest.fixture
-def settings(spark, tmp_path):
+def settings(tmp_path, lay_tables):
     made = Settings(
         target="test",
         tables={"root": str(tmp_path / "tables"), "checkpoints": str(tmp_path / "checkpoints")},
         sources={"feeds": str(tmp_path)},
     )
-    create_tables(spark, layout(made))
+    lay_tables(layout(made))
     return made
 
 

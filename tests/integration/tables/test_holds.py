@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.tables import holds
-from pipeline.tables.layout import Layout, create_tables
+from pipeline.tables.layout import Layout
 
 BEGAN = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 
@@ -28,9 +28,9 @@ def noted(feed, reason="delete_guard"):
 
 
 @pytest.fixture
-def where(spark, tmp_path):
+def where(tmp_path, lay_tables):
     layout = Layout(root=str(tmp_path / "tables"))
-    create_tables(spark, layout)
+    lay_tables(layout)
     return layout
 
 

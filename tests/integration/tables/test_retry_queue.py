@@ -19,9 +19,9 @@ KINDS = ("accepted", "queued", "dead", "skipped", "cancelled")
 
 
 @pytest.fixture
-def where(spark, tmp_path):
+def where(lay_tables, tmp_path):
     layout = Layout(root=str(tmp_path))
-    create_tables(spark, layout)
+    lay_tables(layout)
     return layout
 
 

@@ -9,7 +9,7 @@ from pipeline.core.alarm import Limits
 from pipeline.core.records import ALERTS, BOOKS, OUTCOMES, RETRY_QUEUE, STREAM_PROGRESS
 from pipeline.settings import Settings
 from pipeline.tables import holds
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
 from pipeline.watch import measure
 from pipeline.watch.look import Watch, firing
@@ -52,7 +52,7 @@ def outcome(kind, minutes, version=3, age=5, **more):
 
 
 @pytest.fixture(scope="module")
-def settings(spark, tmp_path_factory):
+def settings(spark, tmp_path_factory, lay_tables):
     folder = tmp_path_factory.mktemp("watch")
     (folder / "feeds").mkdir()
     (folder / "feeds" / "orders.yml").write_text(FEED)
@@ -62,7 +62,7 @@ def settings(spark, tmp_path_factory):
         tables={"root": str(folder / "tables"), "checkpoints": str(folder / "checkpoints")},
     )
     where = layout(made)
-    create_tables(spark, where)
+    lay_tables(where)
     append_rows(
         spark,
         where,

@@ -7,7 +7,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from pipeline.core.records import BOOKS
 from pipeline.settings import Settings
-from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
 from pipeline.tables.views import make_session_views
 from pipeline.watch import quality
@@ -21,7 +21,7 @@ insert: {type: track, event: Order Completed, properties: {total: price, note: n
 """
 
 
-def test_figures_are_of_the_booked_versions_and_each_is_looked_at_once(spark, tmp_path):
+def test_figures_are_of_the_booked_versions_and_each_is_looked_at_once(spark, tmp_path, lay_tables):
     """A version that is counted twice, or one that was never booked, makes the figures disagree."""
     (tmp_path / "feeds").mkdir()
     (tmp_path / "feeds" / "sales.yml").write_text(FEED)
@@ -31,7 +31,7 @@ def test_figures_are_of_the_booked_versions_and_each_is_looked_at_once(spark, tm
         tables={"root": str(tmp_path / "tables"), "checkpoints": str(tmp_path / "checkpoints")},
     )
     where, source = layout(settings), str(tmp_path / "sales")
-    create_tables(spark, where)
+    lay_tables(where)
 
     def write(prices, notes):
         rows = {"id": prices, "person": ["p"] * 4, "price": prices, "note": notes}
