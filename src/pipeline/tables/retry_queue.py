@@ -238,7 +238,9 @@ def _merge(
         gone = gone.selectExpr("'erased' AS merge_kind", "merge_id", "'lifted' AS last_kind")
         source = source.unionByName(gone, True)
     source = _completed(source)
-    same = "q.kind = s.merge_kind AND (q.kind = 'position' OR q.message_id = s.merge_id)"
+    # The position has no message id. An OR instead would leave the kind alone to join by: then each
+    # row of the queue is held against each that is taken in.
+    same = "q.kind = s.merge_kind AND q.message_id <=> s.merge_id"
     a_mark = "q.kind = 'erased'"
     rescheduled = {column: f"s.{column}" for column in _RESCHEDULED}
     replaced = {column: f"s.{column}" for column in (*_COPIED, "queued_version", "queued_at")}

@@ -1,9 +1,11 @@
 """The queue's MERGE against the pure fold, leases and their fence, on real Delta tables."""
 
 import random
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.sql import functions as F
 
 from pipeline.core.fold import OutcomeRow, barred, fold
 from pipeline.core.lease import txn_version
@@ -86,6 +88,29 @@ def test_the_merge_is_the_fold(spark, where):
         after = retry_queue.pinned(spark, where)
         assert retry_queue.as_waiting(after.waiting) == fold({}, history)
         assert retry_queue.positions(spark, where) == after.positions
+
+
+def test_taking_in_costs_by_the_row_and_not_by_the_square(spark, lay_tables, tmp_path):
+    """An hour's outage leaves a queue that a MERGE by its kind alone would compare pair by pair."""
+
+    def seconds(count):
+        where = Layout(root=str(tmp_path / str(count)))
+        lay_tables(where)
+        queued = spark.range(count).selectExpr(
+            "'queued' AS kind", "concat('m', id) AS message_id", "'orders' AS feed",
+            "1 AS number", "id AS position",
+        )  # fmt: skip
+        ended = queued.withColumns({"kind": F.lit("accepted"), "number": F.lit(2)})
+        began = time.perf_counter()
+        for rows in (queued, ended):
+            where.place(OUTCOMES).append(rows)
+            retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
+        taken = time.perf_counter() - began
+        assert retry_queue.pinned(spark, where).waiting.num_rows == 0
+        return taken
+
+    seconds(10)
+    assert seconds(20_000) < 5 * seconds(1_000)
 
 
 @pytest.mark.parametrize("named", [0, due.NAMED_ENTITIES])
