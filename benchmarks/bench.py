@@ -65,14 +65,28 @@ def main() -> int:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
     spark = local_session("bench", arguments.master, memory="4g", java="-XX:+UseParallelGC")
     bench = Bench.start(spark, folder, arguments.events, arguments.rounds, arguments.minutes)
+    earlier = _read() if arguments.add else None
     targets: list[Target] = []
     try:
         for name in arguments.only:
             print(f"-- {name}", flush=True)
             targets += SECTIONS[name](bench)
+            _write(bench, targets, earlier)  # what was measured stays, whatever comes next
     finally:
         spark.stop()
     _print(targets)
+    return 0 if all(target.met for target in targets) else 1
+
+
+def _read() -> tuple[list[Facts], Facts] | None:
+    """Rows and details of earlier runs."""
+    if not RESULTS.exists():
+        return None
+    rows: list[Facts] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return rows, json.loads(DETAILS.read_text(encoding="utf-8"))
+
+
+def _write(bench: Bench, targets: list[Target], earlier: tuple[list[Facts], Facts] | None) -> None:
     rows: list[Facts] = [asdict(target) for target in targets]
     details: Facts = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
@@ -87,18 +101,19 @@ def main() -> int:
         ],
         "figures": bench.figures,
     }
-    if arguments.add and RESULTS.exists():
-        rows, details = _added(rows, details)
+    if earlier is not None:
+        rows, details = _added(earlier, rows, details)
     RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     DETAILS.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
-    return 0 if all(target.met for target in targets) else 1
 
 
-def _added(rows: list[Facts], details: Facts) -> tuple[list[Facts], Facts]:
+def _added(
+    earlier: tuple[list[Facts], Facts], rows: list[Facts], details: Facts
+) -> tuple[list[Facts], Facts]:
     """What earlier runs measured, and what this one did in its place."""
-    earlier = {row["id"]: row for row in json.loads(RESULTS.read_text(encoding="utf-8"))}
-    before = json.loads(DETAILS.read_text(encoding="utf-8"))
-    return list({**earlier, **{row["id"]: row for row in rows}}.values()), {
+    known, before = earlier
+    by_id = {row["id"]: row for row in (*known, *rows)}
+    return list(by_id.values()), {
         **details,
         "facts": {**before["facts"], **details["facts"]},
         "figures": {**before["figures"], **details["figures"]},
