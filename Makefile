@@ -49,7 +49,7 @@ format: setup ## format the code
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 
-kills: setup ## what takes too long for make test: a task that runs twice, a read-only disk
+kills: setup ## what takes too long for make test: eight kills, lost executors, a read-only disk
 	@$(PY) -m pytest -q -m kills tests/e2e
 
 chaos: setup ## all faults at full size: 50 kills, outages, a broken network; takes about an hour

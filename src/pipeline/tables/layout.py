@@ -105,10 +105,19 @@ def check_tables(spark: SparkSession, where: Layout, *, make: bool = False) -> N
         found = stored(spark, place)
         if found is None and make:
             _create(spark, table, place)
-            found = stored(spark, place)
+            found = _made(spark, place)
         reason = misfit(table, found)
         if reason is not None:
             raise TablesError(f"{place}: {reason}")
+
+
+def _made(spark: SparkSession, place: Place) -> Stored | None:
+    """A table that was just made; where another job made it, Delta sees it after a while."""
+    for _ in range(CREATE_ATTEMPTS):
+        if (found := stored(spark, place)) is not None:
+            return found
+        time.sleep(0.5)
+    return None
 
 
 def misfit(table: Table, found: Stored | None) -> str | None:
