@@ -36,7 +36,7 @@ def retry(folder: Path, fault: str) -> Retried:
         job = shop.job("deliver")
         more = {"CHAOS_MASTER": MASTERS[fault], MARK: str(mark)}
         job.start(f"{fault}:1", "--available-now", **more)
-        status = job.wait(400)
+        status = job.wait(240)
         if status != 0:
             job.kill()
             raise RuntimeError(f"deliver ended with {status}:\n{log_tail(folder, 'deliver')}")

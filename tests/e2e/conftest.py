@@ -15,6 +15,7 @@ from pipeline.keys import Secrets
 from pipeline.sandbox.running import RunningSandbox, running_sandbox
 from pipeline.settings import Settings
 from pipeline.tables.layout import Layout, layout
+from pipeline.tables.views import make_session_views
 
 PEOPLE = pa.schema([(name, pa.string()) for name in ("person_id", "email", "age", "note")])
 PEOPLE_FEED = """
@@ -128,7 +129,6 @@ def make_shop(
 @pytest.fixture
 def ledger(spark, shop) -> Callable[..., list[dict[str, Any]]]:
     """The newest outcome of each message, of the shop's tables or of those that are given."""
-    from pipeline.tables.views import make_session_views
 
     def read(settings: Settings = shop.settings) -> list[dict[str, Any]]:
         make_session_views(spark, layout(settings))

@@ -163,7 +163,7 @@ def test_a_second_drain_says_who_holds_the_lease_and_ends(spark, shop, capsys):
     finally:
         over.set()
         alive.join()
-    assert "held by the-first" in "".join(capsys.readouterr())
+    assert "held by the-first" in capsys.readouterr().out
     leases.check(spark, where, first)
 
 

@@ -4,18 +4,16 @@ Ratios of the best of several turns; `make bench` measures, this only guards.
 """
 
 import asyncio
-import hashlib
 import json
 import time
 from contextlib import asynccontextmanager
 from functools import partial
 
 import alternatives
-import events
 import pyarrow as pa
 from ours import SECRETS, Source, settings
 
-from pipeline.core.draft import ZEROS
+from chaos import wire
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.core.wire import Answer
 from pipeline.delivery.deliver import deliver
@@ -51,28 +49,9 @@ class Receiver:
 
 def test_sealing_sending_and_recording_cost_less_than_writing_the_calls_as_json(tmp_path):
     """A loop over messages in a task would cost several times as much as all of it does."""
-    calls = [
-        {"messageId": ZEROS, "type": "track", "userId": user, "properties": properties}
-        for user, properties in events.values(EVENTS)
-    ]
-    bodies = [json.dumps(call, separators=(",", ":")) + "," for call in calls]
-    digests = [hashlib.sha256(str(n).encode()).digest()[:16] for n in range(EVENTS)]
-    given = pa.table(
-        {
-            "digest": pa.array(digests, pa.binary()),
-            "source_version": pa.array([1] * EVENTS, pa.int64()),
-            "committed_at": pa.nulls(EVENTS, pa.timestamp("us", tz="UTC")),
-            "call_number": pa.array([0] * EVENTS, pa.int32()),
-            "entity": [f"person:{call['userId']}" for call in calls],
-            "call_type": ["track"] * EVENTS,
-            "event": ["Order Completed"] * EVENTS,
-            "body": bodies,
-            **{
-                name: pa.nulls(EVENTS, pa.string())
-                for name in ("kind", "stage", "reason", "detail")
-            },
-        }
-    )
+    rows = wire.drafts(EVENTS, people=EVENTS // 8)
+    calls = [json.loads(row["body"].removesuffix(",")) for row in rows]
+    given = pa.Table.from_pylist(rows, schema=wire.DRAFT)
     runtime = Runtime(settings=settings(tmp_path, "http://127.0.0.1:9", {}), secrets=SECRETS)
     policy = SealPolicy(
         feed="orders", envelope=b"{}", hashing_key=SECRETS.hashing_key, call_bytes=32_000
@@ -81,12 +60,12 @@ def test_sealing_sending_and_recording_cost_less_than_writing_the_calls_as_json(
     def task():
         plan = runtime.plan("deliver", 1, Barrier(read_at=now()), 1e6, waive_ratio=False)
 
-        async def rows():
+        async def recorded():
             read = partial(seal, policy=policy)
             found = deliver(given.to_batches(), plan, read, Receiver().opened)
             return sum([batch.num_rows async for batch in found])
 
-        assert asyncio.run(rows()) > EVENTS
+        assert asyncio.run(recorded()) > EVENTS
 
     ours, floor = best(task, lambda: [json.dumps(call) for call in calls])
     assert ours < 2 * floor, f"{ours:.3f} s, json.dumps of the same calls {floor:.3f} s"

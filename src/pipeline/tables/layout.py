@@ -53,23 +53,23 @@ def create_tables(spark: SparkSession, where: Layout) -> tuple[str, ...]:
 
 
 def _create(spark: SparkSession, table: Table, place: Place) -> bool:
-    """Make a table; whether it was this process that made it.
+    """Make a table, and see it; whether it was this process that made it.
 
-    Another job may be making it right now: what Delta says then depends on how far that one is,
-    so it is asked again for a while.
+    Another job may be making it right now: what Delta says then, and whether it shows the table at
+    once, depends on how far that one is, so it is asked again for a while.
     """
+    made = False
     for pause in (*[0.5] * CREATE_ATTEMPTS, None):
         try:
             spark.sql(create_statement(table, place))
+            made = True
         except PySparkException:
             if pause is None:
                 raise
-            time.sleep(pause)
-            if place.exists(spark):
-                return False
-        else:
-            return True
-    return False
+        if pause is None or place.exists(spark):
+            break
+        time.sleep(pause)
+    return made
 
 
 def properties(table: Table) -> dict[str, str]:
@@ -105,19 +105,10 @@ def check_tables(spark: SparkSession, where: Layout, *, make: bool = False) -> N
         found = stored(spark, place)
         if found is None and make:
             _create(spark, table, place)
-            found = _made(spark, place)
+            found = stored(spark, place)
         reason = misfit(table, found)
         if reason is not None:
             raise TablesError(f"{place}: {reason}")
-
-
-def _made(spark: SparkSession, place: Place) -> Stored | None:
-    """A table that was just made; where another job made it, Delta sees it after a while."""
-    for _ in range(CREATE_ATTEMPTS):
-        if (found := stored(spark, place)) is not None:
-            return found
-        time.sleep(0.5)
-    return None
 
 
 def misfit(table: Table, found: Stored | None) -> str | None:
