@@ -9,7 +9,6 @@ DELIVER = ("before_send", "during_append", "after_append", "before_checkpoint")
 DRAIN = ("during_take_in", "after_send", "after_append", "command_recorded")
 
 
-@pytest.mark.kills
 @pytest.mark.timeout(2400)
 def test_eight_kills_lose_nothing_and_repeat_no_more_than_promised(tmp_path):
     """A kill would lose messages, end one twice, break a person's order, or leave books open."""
@@ -21,7 +20,6 @@ def test_eight_kills_lose_nothing_and_repeat_no_more_than_promised(tmp_path):
     assert found.reconciled, found
 
 
-@pytest.mark.kills
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("fault", ["task_fails", "executor_dies"])
 def test_a_task_that_runs_twice_repeats_one_partition(tmp_path, fault):
