@@ -49,7 +49,7 @@ format: setup ## format the code
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 
-kills: setup ## kills, lost executors and ill disks alone, with the read-only one, which make test leaves out
+kills: setup ## kills and ill disks alone; with a lost executor and a read-only disk, which make test leaves out
 	@$(PY) -m pytest -q -m "" tests/e2e/test_kills.py tests/e2e/test_disk.py
 
 chaos: setup ## all faults at full size: 50 kills, outages, a broken network; takes about an hour
