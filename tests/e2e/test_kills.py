@@ -20,7 +20,6 @@ def test_eight_kills_lose_nothing_and_repeat_no_more_than_promised(tmp_path):
     assert found.reconciled, found
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "fault", ["task_fails", pytest.param("executor_dies", marks=pytest.mark.kills)]
 )
