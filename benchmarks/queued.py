@@ -18,6 +18,7 @@ from pipeline.core.seal import SealPolicy, seal
 from pipeline.delivery.plan import Barrier
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.net import net
+from pipeline.source.parts import template_of
 from pipeline.streams.claim import Claim, claim_all
 from pipeline.streams.cut import cut
 from pipeline.streams.drain import Drain
@@ -52,6 +53,7 @@ class Queue:
             envelope=self.checked.feed.envelope(),
             hashing_key=SECRETS.hashing_key,
             call_bytes=self.runtime.settings.limits.call_bytes,
+            template=template_of(self.checked),
         )
         with cut(
             netted, self.checked, slices=1, tasks=TASKS, one_version=True, keep=False

@@ -1,7 +1,8 @@
 """Seal drafts: give each its id, hash its entity, measure its bytes.
 
-A draft comes from Spark with 26 zeros where its id will stand, so that sealing is one copy of the
-column's buffer and one scatter into it.
+A draft comes from Spark with the values of its call, which are assembled here with the id among
+them. Where Spark has built the call itself, 26 zeros stand where the id will be, so that sealing is
+one copy of the column's buffer and one scatter into it.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.assemble import Template, assemble
 from pipeline.core.draft import ENVELOPE
 from pipeline.core.erasure import REQUESTED, STAGE
 from pipeline.core.ids import ID_LENGTH, entity_hashes, message_ids
@@ -33,6 +35,8 @@ class SealPolicy:
     hashing_key: bytes
     call_bytes: int
     """Bytes of a call at most: more is answered 200 and dropped, so it is refused here."""
+    template: Template | None = None
+    """How the calls are assembled of the columns beside the drafts; None: Spark has built them."""
     erasure: bool = False
     """The feed's calls are requests to erase: queued, never sent from here."""
 
@@ -46,7 +50,10 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
     verdict, words = _judged(drafts)
     mapped = np.ones(count, dtype=np.bool_)
     mapped[[place for place, (stage, _, _) in words.items() if stage == "map"]] = False
-    bodies = _splice(_large(drafts["body"]), ids, mapped)
+    if policy.template is None:
+        bodies = _splice(_large(drafts["body"]), ids, mapped)
+    else:
+        bodies = _assembled(drafts, ids, mapped & (verdict != Verdict.SKIPPED), policy.template)
     envelope, envelopes = _envelopes(drafts, policy.envelope)
     sizes = np.diff(offsets(bodies)) - 1  # the comma is not the call's
     if len(envelopes) > 1:  # a call's own envelope is part of the call; the feed's is the batch's
@@ -117,6 +124,20 @@ def _splice(
         len(bodies),
         [bodies.buffers()[0], pa.py_buffer(places.copy()), pa.py_buffer(text)],
     )
+
+
+def _assembled(
+    drafts: pa.Table,
+    ids: npt.NDArray[np.uint8],
+    wanted: npt.NDArray[np.bool_],
+    template: Template,
+) -> pa.LargeBinaryArray:
+    """Calls made of their values where they are *wanted*; elsewhere what the draft has."""
+    if np.all(wanted):
+        return assemble(drafts, ids, template).cast(pa.large_binary())
+    made = assemble(drafts.filter(pa.array(wanted)), ids[wanted], template)
+    places = pa.array(np.cumsum(wanted) - 1, mask=~wanted)
+    return pc.coalesce(made.cast(pa.large_binary()).take(places), _large(drafts["body"]))
 
 
 def _envelopes(drafts: pa.Table, feeds: bytes) -> tuple[npt.NDArray[np.int32], tuple[bytes, ...]]:

@@ -24,6 +24,7 @@ from pipeline.source.checked import CheckedFeed
 from pipeline.source.draft import messages, narrowed, order_columns
 from pipeline.source.isolate import split
 from pipeline.source.net import quoted
+from pipeline.source.parts import template_of
 from pipeline.source.view import KEY, OPERATION, ORDINAL, PREFIX, VERSION
 
 ROW: Final = f"{PREFIX}row_shown"
@@ -74,7 +75,7 @@ def mapped(netted: DataFrame, checked: CheckedFeed) -> DataFrame:
         .coalesce(1)
         .sortWithinPartitions(VERSION, *order_columns(checked), KEY, ORDINAL)
     )
-    return messages(ordered, checked, *BESIDE)
+    return messages(ordered, checked, *BESIDE, in_parts=True)
 
 
 def tried(drafts: DataFrame, checked: CheckedFeed, settings: Settings, hashing_key: bytes) -> Trial:
@@ -85,6 +86,7 @@ def tried(drafts: DataFrame, checked: CheckedFeed, settings: Settings, hashing_k
         envelope=checked.feed.envelope(),
         hashing_key=hashing_key,
         call_bytes=settings.limits.call_bytes,
+        template=template_of(checked),
     )
     sealed = seal(table.drop_columns(list(BESIDE)), policy)
     plan = _plan(settings)

@@ -12,6 +12,7 @@ from pipeline.source.body import WITH_NULLS
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.consents import CONSENT_GIVEN, entity_prefix, with_consent
 from pipeline.source.isolated import Isolated
+from pipeline.source.parts import part_columns
 from pipeline.source.plan import (
     BAD,
     CONSENTED,
@@ -49,6 +50,7 @@ def drafts(
     bucket: tuple[int, int] | None = None,
     isolated: Isolated | None = None,
     one_version: bool = False,
+    in_parts: bool = False,
 ) -> DataFrame:
     """The drafts (`core.draft.COLUMNS`) of net changes, each entity in one partition, in order.
 
@@ -61,7 +63,9 @@ def drafts(
     if bucket is not None:
         part, parts = bucket
         narrow = narrow.where(part_of(parts) == part)
-    return drafted(narrow, checked, partitions=partitions, one_version=one_version)
+    return drafted(
+        narrow, checked, partitions=partitions, one_version=one_version, in_parts=in_parts
+    )
 
 
 def staged(
@@ -87,14 +91,19 @@ def _place() -> Column:
 
 
 def drafted(
-    narrow: DataFrame, checked: CheckedFeed, *, partitions: int, one_version: bool
+    narrow: DataFrame,
+    checked: CheckedFeed,
+    *,
+    partitions: int,
+    one_version: bool,
+    in_parts: bool = False,
 ) -> DataFrame:
     """Drafts of what `narrowed` or `staged` gave: shuffled by entity, in order, mapped."""
     first = () if one_version else (VERSION,)
     ordered = narrow.repartition(partitions, _place()).sortWithinPartitions(
         *first, *order_columns(checked), KEY, ORDINAL
     )
-    return messages(ordered, checked)
+    return messages(ordered, checked, in_parts=in_parts)
 
 
 def narrowed(netted: DataFrame, checked: CheckedFeed, isolated: Isolated | None) -> DataFrame:
@@ -139,9 +148,16 @@ def order_columns(checked: CheckedFeed) -> list[Column]:
     return [F.when(F.col(PASSED), one) for one in orders] if checked.fallible else orders
 
 
-def messages(ordered: DataFrame, checked: CheckedFeed, *extra: str) -> DataFrame:
-    """Map what `narrowed` gave to drafts, row by row, in its order."""
-    groups = call_plans(checked)
+def messages(
+    ordered: DataFrame, checked: CheckedFeed, *extra: str, in_parts: bool = False
+) -> DataFrame:
+    """Map what `narrowed` gave to drafts, row by row, in its order.
+
+    With *in_parts*, the calls' values stand in columns beside the drafts, where the feed has a
+    template (`source.parts`), and sealing assembles the calls of them.
+    """
+    values = part_columns(checked) if in_parts else {}
+    groups = call_plans(checked, assembled=bool(values))
     plans = [plan for group in groups for plan in group]
     time = moment(checked.feed, COMMITTED_AT)
     if checked.feed.event_time is not None:
@@ -159,7 +175,9 @@ def messages(ordered: DataFrame, checked: CheckedFeed, *extra: str) -> DataFrame
         "entity": _entity(checked),
     }
     names = (*NAMES, ENVELOPE.name) if checked.feed.has_envelopes else NAMES
-    return mapped.select(*(all_columns[name].alias(name) for name in names), *extra)
+    sent = next((plan for plan in plans if plan.assembled), None)
+    beside = [sent.guarded(column).alias(name) for name, column in values.items() if sent]
+    return mapped.select(*(all_columns[name].alias(name) for name in names), *beside, *extra)
 
 
 def _calls(

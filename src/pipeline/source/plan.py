@@ -81,6 +81,8 @@ class CallPlan:
     """None: the operations become nothing, and a message says so."""
     compared: bool
     """Sent only where its content differs from what the image before gives."""
+    assembled: bool = False
+    """Tasks make its JSON of its values (`source.parts`); here it has none."""
 
     @property
     def partial(self) -> bool:
@@ -154,9 +156,11 @@ class CallPlan:
             for one in differs.values():
                 changed |= one
             columns[self.name("changed")] = changed
-        if self._whole:
-            mapping = (str(content_name(self.call)), self._sent_mapping())
-            columns[self.name("text")] = self.guarded(whole_body(self._fields(), mapping))
+        if self.assembled:
+            pass
+        elif self._whole:
+            mapping = (str(content_name(self.call)), self.sent_mapping())
+            columns[self.name("text")] = self.guarded(whole_body(self.fields(), mapping))
         elif (text := self._text(differs)) is not None:
             columns[self.name("text")] = self.guarded(text)
         found = problem(list(self._rules()), differs if self.partial else None)
@@ -186,7 +190,8 @@ class CallPlan:
         if isinstance(self.call, Whole):
             out["call_type"], out["event"] = self._of_whole("call_type"), self._of_whole("event")
         row = F.concat(F.lit('{"row":'), F.col(ROW_JSON), F.lit("},"))
-        out["body"] = F.when(sent, self._body()).when(is_bad, row)
+        body = F.when(is_bad, row)
+        out["body"] = body if self.assembled else F.when(sent, self._body()).when(is_bad, row)
         out["kind"] = F.when(is_bad | wrong.isNotNull(), "dead").when(reason.isNotNull(), "skipped")
         out["stage"] = F.when(is_bad, "map").when(wrong.isNotNull(), "validate")
         first_word = F.substring_index(wrong, " ", 1)
@@ -227,7 +232,7 @@ class CallPlan:
 
     def _text(self, differs: Mapping[str, Column]) -> Column | None:
         """Traits or properties as JSON; None where the call has none."""
-        call, mapping = self.call, self._sent_mapping()
+        call, mapping = self.call, self.sent_mapping()
         if call is None or not mapping:
             return None
         if not self.partial:
@@ -239,7 +244,7 @@ class CallPlan:
         constant = [member_json(n, v) for n, v in mapping.items() if n not in self.mapping]
         return F.concat(F.lit("{"), joined_members([*constant, *members]), F.lit("}"))
 
-    def _sent_mapping(self) -> Mapping[str, Value]:
+    def sent_mapping(self) -> Mapping[str, Value]:
         """The mapping with what the API wants beside it: the type of a group's object."""
         if not isinstance(self.call, Group):
             return self.mapping
@@ -259,6 +264,14 @@ class CallPlan:
             return F.col(ID)
         return None
 
+    def constant(self, api_name: str) -> str | None:
+        """The text of a top-level field that is the same in all calls."""
+        if self.call is None or api_name not in {"type", "event"}:
+            return None
+        if api_name == "type":
+            return self.call.type
+        return self.call.event if isinstance(self.call, Track) else None
+
     def _event(self) -> Column:
         literal = self.call.event if isinstance(self.call, Track) else None
         return F.lit(literal) if literal is not None else F.col(self.name("event"))
@@ -267,11 +280,11 @@ class CallPlan:
     def _whole(self) -> bool:
         """No null is sent, at the top or in the content: the body is made in one piece."""
         call = self.call
-        if call is None or self.partial or not self._sent_mapping():
+        if call is None or self.partial or not self.sent_mapping():
             return False
         return not self.checked.feed.nulls(call)
 
-    def _fields(self) -> Columns:
+    def fields(self) -> Columns:
         """The call's top-level fields but for its content."""
         assert self.call is not None  # noqa: S101  asked only where there is a call
         fields: Columns = {"type": F.lit(self.call.type)}
@@ -288,9 +301,9 @@ class CallPlan:
         if self._whole or isinstance(self.call, Whole):
             return F.col(self.name("text"))
         what = content_name(self.call)
-        if what is None or not self._sent_mapping():
-            return body(self._fields(), None)
-        return body(self._fields(), (what, F.col(self.name("text"))))
+        if what is None or not self.sent_mapping():
+            return body(self.fields(), None)
+        return body(self.fields(), (what, F.col(self.name("text"))))
 
     def _rules(self) -> Iterator[Rule]:
         call, limits = self.call, self.checked.limits
@@ -358,7 +371,9 @@ class CallPlan:
                 )
 
 
-def call_plans(checked: CheckedFeed) -> tuple[tuple[CallPlan, ...], ...]:
+def call_plans(
+    checked: CheckedFeed, *, assembled: bool = False
+) -> tuple[tuple[CallPlan, ...], ...]:
     """The calls of each group of operations that become the same."""
     grouped: list[tuple[bool, tuple[AnyCall, ...], list[Operation]]] = []
     for operation in OPERATIONS:
@@ -378,6 +393,7 @@ def call_plans(checked: CheckedFeed) -> tuple[tuple[CallPlan, ...], ...]:
                 number=number,
                 call=call,
                 compared=compared and _comparable(call),
+                assembled=assembled and call is not None,
             )
             for number, call in enumerate(calls or (None,))
         )

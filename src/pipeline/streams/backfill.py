@@ -172,7 +172,9 @@ class Backfill:
 
             def rows_of(number: int) -> DataFrame:
                 some = theirs.where(part_of(slices) == number)
-                return drafted(some, self.checked, partitions=delivery.tasks, one_version=True)
+                return drafted(
+                    some, self.checked, partitions=delivery.tasks, one_version=True, in_parts=True
+                )
 
             for number in range(slices):
                 self._send(spark, partial(rows_of, number), share=False)

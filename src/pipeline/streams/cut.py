@@ -45,13 +45,16 @@ def cut(
                     bucket=bucket,
                     isolated=isolated,
                     one_version=one_version,
+                    in_parts=True,
                 )
 
             yield planned
             return
         stage = staged(netted, checked, isolated, parts=slices, tasks=tasks)
         with _kept(stage, needed=True):
-            one_of = partial(drafted, checked=checked, partitions=tasks, one_version=one_version)
+            one_of = partial(
+                drafted, checked=checked, partitions=tasks, one_version=one_version, in_parts=True
+            )
             yield lambda number: one_of(stage.where(F.col(BUCKET) == number))
 
 

@@ -23,6 +23,7 @@ from pipeline.source.checked import CheckedFeed
 from pipeline.source.count import Counted, VersionCount, count_changes
 from pipeline.source.isolate import WrongMappingError
 from pipeline.source.net import net
+from pipeline.source.parts import template_of
 from pipeline.streams.barrier import BarrierReader
 from pipeline.streams.claim import Claim
 from pipeline.streams.cut import cut
@@ -228,6 +229,7 @@ class DeliverFeed:
             envelope=self.checked.feed.envelope(),
             hashing_key=self.runtime.secrets.hashing_key,
             call_bytes=self.runtime.settings.limits.call_bytes,
+            template=template_of(self.checked),
             erasure=self.checked.feed.erasure is not None,
         )
 
