@@ -112,6 +112,10 @@ class Delivery(_Part):
     """Changes of a slice at most, but that an entity is never cut in two."""
     backfill_rows: int = Field(default=100_000, ge=1)
     """Rows of a first load that are sent between two looks for newer changes, which go first."""
+    packed_from: int = Field(default=16, ge=0)
+    """So many accepted messages of one request that differ in id and entity alone share a row of
+    outcomes; fewer, or all with 0, have a row each. The view `message_outcomes` tells no
+    difference."""
     slice_deadline: timedelta = timedelta(seconds=60)
     """T: a slice sends nothing later than this after its barrier was read."""
     clock_tolerance: timedelta = timedelta(seconds=2)

@@ -48,7 +48,7 @@ class Verdict:
 
 
 def rows(shop: Shop, table: str, *columns: str) -> list[dict]:
-    """Columns of one of the pipeline's tables."""
+    """Columns of one of the pipeline's tables, as they are stored."""
     found = DeltaTable(str(shop.folder / "tables" / table)).to_pyarrow_table(columns=list(columns))
     return found.to_pylist()
 
@@ -64,13 +64,24 @@ def settled(shop: Shop) -> bool:
 def states(shop: Shop) -> dict[str, tuple[str, int, list[tuple[int, str]]]]:
     """Feed, source version and outcomes (number, kind) of each message, in order."""
     found: dict[str, tuple[str, int, list[tuple[int, str]]]] = {}
-    columns = ("kind", "message_id", "feed", "source_version", "number")
+    columns = ("kind", "message_id", "feed", "source_version", "number", "packed", "packed_ids")
     for row in rows(shop, "outcomes", *columns):
         if row["kind"] in END | {"queued"}:
-            one = found.setdefault(row["message_id"], (row["feed"], row["source_version"], []))
-            one[2].append((row["number"], row["kind"]))
+            for message_id in _ids(row):
+                one = found.setdefault(message_id, (row["feed"], row["source_version"], []))
+                one[2].append((row["number"], row["kind"]))
     for _, _, history in found.values():
         history.sort()
+    return found
+
+
+def _ids(row: dict) -> list[str]:
+    """The messages that a row of outcomes is about: one, or many that it holds packed."""
+    if row["packed"] is None:
+        return [row["message_id"]]
+    text = row["packed_ids"].decode()
+    found = [text[at : at + 26] for at in range(0, len(text), 26)]
+    assert len(found) == row["packed"]
     return found
 
 

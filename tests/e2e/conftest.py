@@ -112,6 +112,7 @@ def make_shop(
         destination={"base_url": sandbox.base_url, "total_timeout": "PT3S"},
         delivery={
             "slice_deadline": "PT60S",
+            "packed_from": 2,  # the days of the tests are small
             "quick": {"attempts": 2, "wait_initial": "PT0.01S", "wait_max": "PT0.05S"},
             "breaker": {"probe_initial": "PT0.2S", "probe_max": "PT0.5S"},
             "holds": {"outlast": "PT5S"},

@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 
 from chaos.wire import END
 from pipeline.core.fold import MESSAGE_KINDS, barred, fold
+from pipeline.core.packed import unpack
 from pipeline.sandbox.failure import Failure, Match
 from pipeline.source.check import check_feed
 from pipeline.source.feed_files import load_feeds
@@ -175,7 +176,8 @@ class Installation:
             field.with_type(PLAIN.get(field.type, field.type)) for field in rows.schema
         )
         inserted = pc.field("_change_type") == "insert"
-        return rows.cast(plain).filter(inserted & pc.field("kind").isin(list(MESSAGE_KINDS)))
+        kept = rows.cast(plain).filter(inserted & pc.field("kind").isin(list(MESSAGE_KINDS)))
+        return unpack(kept)
 
     def check(self):
         """The queue and the barrier are the fold of what is recorded; numbers have no gap."""

@@ -21,6 +21,7 @@ import pyarrow as pa
 import yaml
 from deltalake import DeltaTable, write_deltalake
 
+from pipeline.core import packed
 from pipeline.core.records import BOOKS, TABLES
 from pipeline.sandbox.running import RunningSandbox
 
@@ -135,11 +136,14 @@ class Installation:
         return done.stdout
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """All rows of one of the pipeline's tables; none while it is not there."""
+        """All rows of one of the pipeline's tables, of outcomes one a message; none as yet."""
         path = str(self.tables / table)
         if not DeltaTable.is_deltatable(path):
             return []
-        return DeltaTable(path).to_pyarrow_table().to_pylist()  # type: ignore[no-any-return]
+        found = DeltaTable(path).to_pyarrow_table()
+        if packed.COUNT in found.column_names:
+            found = packed.unpack(found)
+        return found.to_pylist()  # type: ignore[no-any-return]
 
     def overview(self, since: float = 0.0) -> str:
         """What the first line and the counters of the dashboard say; nothing if read before."""

@@ -97,5 +97,7 @@ class Plan:
     keys: Keyring
     waive_ratio: bool = False
     """An operator released the feed from a hold on the share of dead letters."""
+    packed_from: int = 0
+    """So many accepted messages of a request that can share a row do; 0: none does."""
     overflow: bool = False
     """Nothing is sent: the source will not keep it much longer, so it goes to the queue."""

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.cipher import NONCE_BYTES, encrypt
-from pipeline.core.ids import ID_LENGTH
 from pipeline.core.outcome import Accepted, Held, Mixed, Rejected, Retryable
+from pipeline.core.packed import fixed
 from pipeline.core.records import OUTCOMES
 from pipeline.core.retry import exhausted, jitter, next_attempt_at
 from pipeline.core.sealed import KINDS, Verdict
+from pipeline.delivery.pack import Packed, pack
 from pipeline.delivery.plan import Plan
 from pipeline.delivery.task import RequestRow, Task
 
@@ -24,20 +25,51 @@ Places = npt.NDArray[np.int64]
 
 def record(task: Task, plan: Plan, circuit: str, now: datetime) -> pa.Table:
     """Rows for all messages that have a verdict, for each request, and one for the task."""
+    _count_attempts(task, plan)
+    packed = pack(task, plan.packed_from)
     return pa.concat_tables(
-        [_messages(task, plan, now), _requests(task, plan), _summary(task, plan, circuit, now)]
+        [
+            _packed(task, packed, plan, now),
+            _messages(task, packed, plan, now),
+            _requests(task, plan),
+            _summary(task, plan, circuit, now),
+        ]
     )
 
 
-def _messages(task: Task, plan: Plan, now: datetime) -> pa.Table:
+def _packed(task: Task, packed: Packed, plan: Plan, now: datetime) -> pa.Table:
+    """A row for each run; what its messages have in common is as in a row of one."""
+    sealed, heads = task.sealed, packed.heads
+    places, count = pa.array(heads), len(heads)
+    requests = pa.array([r.request_id for r in task.requests], pa.string())
+    return _table(
+        count,
+        kind=_same("accepted", count, "kind"),
+        feed=sealed.feed.take(places),
+        source_version=sealed.source_version.take(places),
+        call_number=sealed.call_number.take(places),
+        call_type=sealed.call_type.take(places),
+        event=sealed.event.take(places),
+        number=_same(1, count, "number"),
+        attempts=_same(1, count, "attempts"),
+        request_id=requests.take(pa.array(task.request[heads])),
+        committed_at=sealed.committed_at.take(places),
+        recorded_at=_same(now, count, "recorded_at"),
+        job=_same(plan.job, count, "job"),
+        slice=_same(plan.slice, count, "slice"),
+        packed=pa.array(packed.counts),
+        packed_ids=packed.ids(sealed),
+        packed_entities=packed.entities(sealed),
+    )
+
+
+def _messages(task: Task, packed: Packed, plan: Plan, now: datetime) -> pa.Table:
     sealed = task.sealed
-    _count_attempts(task, plan)
-    kept = np.flatnonzero((task.verdict != Verdict.PENDING) & (task.verdict != Verdict.KNOWN))
+    alone = (task.verdict != Verdict.PENDING) & (task.verdict != Verdict.KNOWN)
+    alone[packed.places] = False
+    kept = np.flatnonzero(alone)
     places = pa.array(kept)
     count = len(kept)
-    ids = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(ID_LENGTH), count, [None, pa.py_buffer(sealed.ids[kept].tobytes())]
-    )
     stages, reasons, details = _words(task, kept)
     payloads, key_ids, due = _waiting(task, plan, kept, now)
     requests = pa.array([r.request_id for r in task.requests], pa.string())
@@ -45,7 +77,7 @@ def _messages(task: Task, plan: Plan, now: datetime) -> pa.Table:
     return _table(
         count,
         kind=pa.array(KINDS, pa.string()).take(pa.array(task.verdict[kept])),
-        message_id=ids.cast(pa.binary()).cast(pa.string()),
+        message_id=fixed(sealed.ids[kept]).cast(pa.string()),
         feed=sealed.feed.take(places),
         source_version=sealed.source_version.take(places),
         call_number=sealed.call_number.take(places),
@@ -62,7 +94,7 @@ def _messages(task: Task, plan: Plan, now: datetime) -> pa.Table:
         payload=_sparse(count, payloads, "payload"),
         payload_key_id=_sparse(count, key_ids, "payload_key_id"),
         request_id=requests.take(asked),
-        committed_at=sealed.committed_at.take(places).cast(SCHEMA.field("committed_at").type),
+        committed_at=sealed.committed_at.take(places),
         recorded_at=_same(now, count, "recorded_at"),
         job=_same(plan.job, count, "job"),
         slice=_same(plan.slice, count, "slice"),

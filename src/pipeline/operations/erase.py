@@ -22,6 +22,7 @@ from pipeline.tables import outcomes, retry_queue
 from pipeline.tables.audit import audit
 from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
+from pipeline.tables.unpacked import unpacked
 from pipeline.tables.who import who
 
 ASKED: Final = "asked: drain has not taken it in yet"
@@ -45,7 +46,8 @@ class Stored:
 def stored(spark: SparkSession, settings: Settings, secrets: Secrets, entity: Entity) -> Stored:
     """Count, and change nothing."""
     where, hash_ = layout(settings), entity_hash(str(entity), secrets.hashing_key)
-    rows = where.place(OUTCOMES).read(spark).where(F.col("entity_hash") == F.lit(bytearray(hash_)))
+    rows = unpacked(where.place(OUTCOMES).read(spark))
+    rows = rows.where(F.col("entity_hash") == F.lit(bytearray(hash_)))
     newest = (
         rows.where(F.col("kind").isin(*MESSAGE_KINDS))
         .groupBy("message_id")
@@ -93,7 +95,7 @@ def progress(spark: SparkSession, settings: Settings, message_id: str) -> str:
     where = layout(settings)
     _, marks = retry_queue.heads(spark, where)
     stage = {mark.message_id: mark.stage or "" for mark in marks}.get(message_id)
-    rows = outcomes.newest(spark, where, [message_id]).select("kind").collect()
+    rows = outcomes.newest(spark, where, [message_id], waited=True).select("kind").collect()
     kind = rows[0]["kind"] if rows else None
     if stage == "done":
         return DONE

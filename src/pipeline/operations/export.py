@@ -3,17 +3,18 @@
 import json
 from typing import Any, Final
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.cipher import KeyMissingError, TamperedError, decrypt
 from pipeline.core.erasure import Entity
 from pipeline.core.ids import entity_hash
-from pipeline.core.records import COMMANDS, OUTCOMES, RETRY_QUEUE
+from pipeline.core.records import COMMANDS, OUTCOMES, RETRY_QUEUE, Table
 from pipeline.keys import Secrets
 from pipeline.settings import Settings
 from pipeline.tables.audit import audit
-from pipeline.tables.layout import layout
+from pipeline.tables.layout import Layout, layout
+from pipeline.tables.unpacked import unpacked
 
 HOLDING: Final = (OUTCOMES, RETRY_QUEUE, COMMANDS)
 """Tables that say something of a person, by the keyed hash."""
@@ -27,9 +28,7 @@ def export(
     found = {
         table.name: [
             _row(row, secrets)
-            for row in layout(settings)
-            .place(table)
-            .read(spark)
+            for row in _rows(spark, layout(settings), table)
             .where(F.col("entity_hash") == F.lit(bytearray(hash_)))
             .orderBy("recorded_at" if table is not RETRY_QUEUE else "queued_at")
             .collect()
@@ -39,6 +38,11 @@ def export(
     counts = {name: len(rows) for name, rows in found.items()}
     audit(spark, settings, "cli", "export.made", {"entity_hash": hash_.hex(), "rows": counts})
     return {"entity": str(entity), "entity_hash": hash_.hex(), **found, "elsewhere": _elsewhere()}
+
+
+def _rows(spark: SparkSession, where: Layout, table: Table) -> DataFrame:
+    rows = where.place(table).read(spark)
+    return unpacked(rows) if table is OUTCOMES else rows
 
 
 def _row(row: Row, secrets: Secrets) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pipeline.core.fold import MESSAGE_KINDS
 from pipeline.core.records import COMMANDS, OUTCOMES
 from pipeline.operations.choice import Filter, MessageError, Pile
 from pipeline.tables.layout import Layout
+from pipeline.tables.unpacked import unpacked
 from pipeline.tables.views import make_session_views
 
 _VIEWS: Final[dict[Pile, tuple[str, str]]] = {
@@ -102,8 +103,7 @@ def history(spark: SparkSession, where: Layout, message_id: str) -> list[dict[st
         MessageError: nothing is known of it.
     """
     found = (
-        where.place(OUTCOMES)
-        .read(spark)
+        unpacked(where.place(OUTCOMES).read(spark), [message_id])
         .where(F.col("kind").isin(*MESSAGE_KINDS) & (F.col("message_id") == message_id))
         .select(
             "number", "kind", "job", *(c for c in _SHOWN if c != "message_id"),

@@ -28,6 +28,7 @@ from pipeline.settings import Retention
 from pipeline.tables import books
 from pipeline.tables.layout import Layout, literal
 from pipeline.tables.refusal import is_conflict
+from pipeline.tables.unpacked import unpacked
 
 ENDED: Final = ("accepted", "skipped", "cancelled")
 MAY_HOLD: Final = ("queued", "dead", "cancelled")
@@ -149,8 +150,7 @@ def closed_upto(
 ) -> dict[str, int]:
     """By feed: the last version up to which every message has ended, and ended before *before*."""
     ledger = (
-        where.place(OUTCOMES)
-        .read(spark)
+        unpacked(where.place(OUTCOMES).read(spark))
         .where(F.col("kind").isin(*MESSAGE_KINDS))
         .groupBy("feed", "source_version", "message_id")
         .agg(F.max(F.struct("number", "kind", "recorded_at")).alias("newest"))

@@ -20,14 +20,15 @@ from pipeline.tables.first_load import progress_file, read_progress
 from pipeline.tables.layout import layout
 from pipeline.tables.views import make_session_views
 
+# Each message has one first outcome, its number 1, and that is not older than its books.
 _BOOKS: Final = """
 SELECT b.feed, sum(b.messages) AS messages, sum(coalesce(o.messages, 0)) AS recorded
 FROM (SELECT feed, source_version, min_by(messages, booked_at) AS messages
       FROM {books} WHERE origin IN ('snapshot', 'commit')
         AND booked_at >= current_timestamp() - INTERVAL 24 HOURS
       GROUP BY feed, source_version) b
-LEFT JOIN (SELECT feed, source_version, count(DISTINCT message_id) AS messages FROM {outcomes}
-           WHERE kind IN ('accepted', 'queued', 'dead', 'skipped', 'cancelled')
+LEFT JOIN (SELECT feed, source_version, sum(coalesce(packed, 1)) AS messages FROM {outcomes}
+           WHERE kind IN ('accepted', 'queued', 'dead', 'skipped', 'cancelled') AND number = 1
              AND recorded_at >= current_timestamp() - INTERVAL 24 HOURS
            GROUP BY feed, source_version) o
   ON o.feed = b.feed AND o.source_version = b.source_version

@@ -41,6 +41,7 @@ from pipeline.streams.deliver import DeliverFeed, Piece
 from pipeline.tables import books
 from pipeline.tables.audit import audit
 from pipeline.tables.first_load import Progress
+from pipeline.tables.unpacked import unpacked
 
 LOOK = 1.0
 """Seconds between two looks for changes while the snapshot is laid out."""
@@ -198,8 +199,7 @@ class Backfill:
         if not (repeated or self.doubtful):
             return frozenset()
         rows = (
-            self.handler.runtime.where.place(OUTCOMES)
-            .read(spark)
+            unpacked(self.handler.runtime.where.place(OUTCOMES).read(spark))
             .where((F.col("feed") == self.handler.feed) & (F.col("job") == "deliver"))
             .where(F.col("kind").isin(*MESSAGE_KINDS) & (F.col("source_version") == self.version))
         )

@@ -158,7 +158,7 @@ def _waiting(spark: SparkSession, where: Layout, after: int, upto: int) -> dict[
 def _queued(spark: SparkSession, where: Layout, ids: Sequence[str]) -> list[Row]:
     """Feed and id of those that wait; without calls that take away, which need no consent."""
     event = F.coalesce(F.col("event"), F.lit(""))
-    found = outcomes.newest(spark, where, ids).where(F.col("kind") == "queued")
+    found = outcomes.newest(spark, where, ids, waited=True).where(F.col("kind") == "queued")
     return found.where(~event.isin(*TAKES_AWAY)).select("message_id", "feed").collect()
 
 
@@ -174,7 +174,7 @@ def _strike(spark: SparkSession, runtime: Runtime, claim: Claim, struck: Sequenc
         "reason": F.lit(WITHDRAWN),
         **{name: F.lit(None) for name in ("next_attempt_at", "payload", "payload_key_id")},
     }
-    skipped = outcomes.newest(spark, where, struck).where(F.col("kind") == "queued")
+    skipped = outcomes.newest(spark, where, struck, waited=True).where(F.col("kind") == "queued")
     kept = outcomes.following(skipped, number, datetime.now(UTC), changed).toArrow()
     outcomes.append(where, frame(spark, OUTCOMES, kept), claim.held.app, number)
     logger(job="drain").info("consent.withdrawn", skipped=len(struck))

@@ -162,7 +162,7 @@ def _end(spark: SparkSession, runtime: Runtime, ended: Sequence[Mark]) -> None:
     where = runtime.where
     kinds = {
         row["message_id"]: row["kind"]
-        for row in outcomes.newest(spark, where, [mark.message_id for mark in ended])
+        for row in outcomes.newest(spark, where, [mark.message_id for mark in ended], waited=True)
         .select("message_id", "kind")
         .collect()
     }
@@ -221,7 +221,7 @@ def _newest(spark: SparkSession, where: Layout, entities: set[bytes]) -> DataFra
 
 
 def _known(spark: SparkSession, where: Layout, ids: Sequence[str]) -> set[str]:
-    rows = outcomes.newest(spark, where, ids).select("message_id").collect()
+    rows = outcomes.newest(spark, where, ids, waited=True).select("message_id").collect()
     return {row["message_id"] for row in rows}
 
 

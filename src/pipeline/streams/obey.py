@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.log import logger
@@ -43,10 +43,11 @@ def obey(
     if not about:
         commands.results(spark, where, refused)
         return
-    newest = outcomes.newest(spark, where, [str(w.message_id) for w in about])
-    found = newest.select(
-        "message_id", "kind", "entity_hash", "stage", F.col("payload").isNotNull().alias("kept")
-    ).collect()
+    ids = {str(w.message_id) for w in about}
+    newest = outcomes.newest(spark, where, sorted(ids), waited=True)
+    found = _told(newest)
+    if others := ids - {row["message_id"] for row in found}:
+        found += _told(outcomes.newest(spark, where, sorted(others)))
     kinds = {row["message_id"]: row["kind"] for row in found}
     hashes = {mark.entity_hash for mark in marks}
     erased = {row["message_id"] for row in found if bytes(row["entity_hash"] or b"") in hashes}
@@ -86,6 +87,11 @@ def obey(
     if any(one.payload is not None for one in replays):
         commands.forget_calls(spark, where)
     logger(job="drain").info("commands.applied", applied=len(granted), asked=len(about))
+
+
+def _told(newest: DataFrame) -> list[Row]:
+    kept = F.col("payload").isNotNull().alias("kept")
+    return newest.select("message_id", "kind", "entity_hash", "stage", kept).collect()
 
 
 def _overtaken(

@@ -116,6 +116,7 @@ class Runtime:
             retry=self.settings.retry,
             keys=self.keys().payload_keys,
             waive_ratio=waive_ratio,
+            packed_from=delivery.packed_from,
             overflow=overflow,
         )
 

@@ -12,6 +12,7 @@ from pipeline.core.records import BOOKS, OUTCOMES
 from pipeline.tables.alerts import Alert, alert
 from pipeline.tables.layout import Layout
 from pipeline.tables.rows import append_rows
+from pipeline.tables.unpacked import unpacked
 
 FIRST = -1
 """A feed that starts with version 0 is pinned after version -1."""
@@ -143,8 +144,7 @@ def recorded(
 ) -> dict[int, int]:
     """Messages of the feed that have an outcome, by source version."""
     rows = (
-        where.place(OUTCOMES)
-        .read(spark)
+        unpacked(where.place(OUTCOMES).read(spark))
         .where(F.col("kind").isin(*MESSAGE_KINDS) & (F.col("feed") == feed))
         .where(F.col("source_version") >= first)
     )

@@ -36,6 +36,9 @@ FROM: Final[Mapping[int, Callable[[Table, Place], tuple[Step, ...]]]] = {
     # Format 2 says that whoever opens the tables knows marks of erasure: a job of format 1 would
     # send for an erased person. What it adds are columns and tables, which need no step of theirs.
     1: _same,
+    # Format 3 says that whoever reads outcomes knows packed rows: to a job of format 2 what they
+    # hold would have no outcome, so it would send it again. Rows of one message stay what they are.
+    2: _same,
 }
 """What rows of a format need to be of the next one, beside new columns and tables."""
 

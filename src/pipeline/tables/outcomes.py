@@ -15,8 +15,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.fold import MESSAGE_KINDS, OutcomeRow
+from pipeline.core.packed import COLUMNS as PACKED
 from pipeline.core.records import OUTCOMES
 from pipeline.tables.layout import Layout
+from pipeline.tables.unpacked import unpacked
 
 REPORTS: Final = ("task", "request")
 """Kinds of rows that are about a slice's part or a request, not about a message."""
@@ -108,8 +110,7 @@ def known_ids(
 ) -> frozenset[bytes]:
     """Ids of the feed's messages of source versions *first* to *last* that have an outcome."""
     rows = (
-        where.place(OUTCOMES)
-        .read(spark)
+        unpacked(where.place(OUTCOMES).read(spark))
         .where(F.col("kind").isin(*MESSAGE_KINDS))
         .where(F.col("feed") == feed)
         .where(F.col("source_version").between(first, last))
@@ -118,9 +119,15 @@ def known_ids(
     return frozenset(text.encode() for text in rows.toArrow()["message_id"].to_pylist())
 
 
-def newest(spark: SparkSession, where: Layout, ids: Sequence[str]) -> DataFrame:
-    """The newest outcome of each of these messages, at one pinned version."""
+def newest(
+    spark: SparkSession, where: Layout, ids: Sequence[str], *, waited: bool = False
+) -> DataFrame:
+    """The newest outcome of each of these messages, at one pinned version.
+
+    Those that *waited* once, or died, are in no packed row: then these need not be unpacked.
+    """
     rows = where.place(OUTCOMES).read(spark, version(spark, where))
+    rows = rows if waited else unpacked(rows, ids)
     return newest_of(rows.where(F.col("message_id").isin(*ids)))
 
 
@@ -148,6 +155,7 @@ def following(
         "recorded_at": F.lit(at),
         "job": F.lit("drain"),
         "slice": F.lit(number),
+        **{name: F.lit(None) for name in PACKED},
         **changed,
     }
     return newest.select(
@@ -166,8 +174,7 @@ def overtaken(spark: SparkSession, where: Layout, messages: DataFrame) -> set[st
     if first is None:
         return set()
     accepted = (
-        where.place(OUTCOMES)
-        .read(spark, version(spark, where))
+        unpacked(where.place(OUTCOMES).read(spark, version(spark, where)))
         .where((F.col("kind") == "accepted") & (F.col("source_version") > first))
         .select("feed", "entity_hash", F.col("source_version").alias("accepted_version"))
     )

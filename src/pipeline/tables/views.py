@@ -9,11 +9,13 @@ from pyspark.sql import SparkSession
 from pipeline.core.records import BOOKS, HOLDS, OUTCOMES, RETRY_QUEUE, TABLES
 from pipeline.tables.layout import Layout
 from pipeline.tables.metrics import metrics
+from pipeline.tables.unpacked import unpacked_sql
 
 _OWN: Final[Mapping[str, str]] = {
-    "ledger": f"""
+    "message_outcomes": unpacked_sql(f"{{{OUTCOMES.name}}}"),
+    "ledger": """
         SELECT message_id, max_by(struct(*), number) AS newest, max(number) AS outcomes
-        FROM {{{OUTCOMES.name}}}
+        FROM {message_outcomes}
         WHERE kind IN ('accepted', 'queued', 'dead', 'skipped', 'cancelled')
         GROUP BY message_id""",
     "dead_letters": f"""
@@ -102,7 +104,9 @@ def reconciliation(where: Layout, firsts: Mapping[str, int]) -> str:
     named = _named(where)
     for table in (BOOKS, OUTCOMES):
         named[table.name] = f"(SELECT * FROM {named[table.name]} WHERE {asked or 'FALSE'})"
-    return _OWN["reconciliation"].format(ledger=f"({_OWN['ledger'].format(**named)})", **named)
+    for view in ("message_outcomes", "ledger"):
+        named[view] = f"({_OWN[view].format(**named)})"
+    return _OWN["reconciliation"].format(**named)
 
 
 def make_session_views(spark: SparkSession, where: Layout, *, with_metrics: bool = False) -> None:

@@ -28,7 +28,8 @@ SELECT feed, count_if(kind = 'accepted') AS accepted, count_if(kind = 'dead') AS
        percentile_approx(age, 0.95) AS freshness, min(age) AS earliest
 FROM (SELECT o.feed, o.kind, o.reason, o.duration_ms,
              CASE WHEN o.kind = 'accepted' AND b.feed IS NULL
-                  THEN (unix_micros(o.recorded_at) - unix_micros(o.committed_at)) / 1e6 END AS age
+                  THEN (unix_micros(o.recorded_at) - unix_micros(o.committed_at)) / 1e6 END AS age,
+             explode(sequence(1, coalesce(o.packed, 1))) AS message
       FROM {outcomes} o
       LEFT JOIN (SELECT DISTINCT feed, source_version FROM {books} WHERE origin = 'snapshot') b
         ON b.feed = o.feed AND b.source_version = o.source_version
@@ -74,7 +75,7 @@ FROM (SELECT feed, source_version, min_by(messages, booked_at) AS messages
       GROUP BY feed, source_version
       HAVING min(booked_at) BETWEEN current_timestamp() - INTERVAL 24 HOURS
                                 AND current_timestamp() - INTERVAL {seconds} SECONDS) b
-LEFT JOIN (SELECT feed, source_version, count(*) AS messages FROM {outcomes}
+LEFT JOIN (SELECT feed, source_version, sum(coalesce(packed, 1)) AS messages FROM {outcomes}
            WHERE kind IN ('accepted', 'queued', 'dead', 'skipped', 'cancelled') AND number = 1
              AND recorded_at >= current_timestamp() - INTERVAL 25 HOURS
            GROUP BY feed, source_version) o

@@ -7,6 +7,6 @@ SELECT feed, date_trunc('MINUTE', recorded_at) AS minute,
        count_if(event = 'Order Completed') AS orders,
        count_if(deletion) AS deletions
 FROM (SELECT *, coalesce(event IN ('User Deleted', 'Object Deleted'), false) AS deletion
-      FROM {outcomes}
+      FROM {message_outcomes}
       WHERE kind = 'accepted' AND recorded_at >= current_timestamp() - INTERVAL {days} DAYS)
 GROUP BY feed, date_trunc('MINUTE', recorded_at)
