@@ -1,12 +1,14 @@
 """Count changes at read: what the books say that each version must come to."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -56,20 +58,23 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
     One pass over the few columns that it needs where all are inserts of different keys, which is
     what append-only tables have; a second one, with net's shuffle, elsewhere.
     """
-    versions = (
-        changes.groupBy(VERSION, TIMESTAMP)
-        .agg(
-            F.count(F.lit(1)).alias("rows"),
-            F.count_if(F.col(CHANGE_TYPE) == "insert").alias("inserts"),
-        )
-        .collect()
+    key = F.xxhash64(VERSION, *(quoted(name) for name in feed.row_key)).alias("hash")
+    seen = changes.select(
+        F.col(VERSION).alias("version"),
+        F.col(TIMESTAMP).alias("at"),
+        (F.col(CHANGE_TYPE) == "insert").alias("inserted"),
+        *([key] if feed.row_key else []),
     )
-    rows = sum(row["rows"] for row in versions)
-    if all(row["rows"] == row["inserts"] for row in versions) and _different(changes, feed, rows):
+    parts = seen.mapInArrow(_part, _PART).collect()
+    rows, inserts = sum(part["rows"] for part in parts), sum(part["inserts"] for part in parts)
+    if feed.row_key and rows == inserts and _different(seen, parts, rows):
+        times: dict[int, datetime] = {part["version"]: part["at"] for part in parts}
+        numbers: Counter[int] = Counter()
+        for part in parts:
+            numbers[part["version"]] += part["rows"]
         counts = [
-            Row(source_version=v[VERSION], committed_at=v[TIMESTAMP], operation="insert", count=n)
-            for v in versions
-            if (n := v["rows"])
+            Row(source_version=v, committed_at=times[v], operation="insert", count=n)
+            for v, n in numbers.items()
         ]
         return Counted(versions=summed(counts, feed), unique_inserts=True)
     counted = (
@@ -81,20 +86,53 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
     return Counted(versions=summed(counted, feed), unique_inserts=False)
 
 
-def _different(changes: DataFrame, feed: Feed, rows: int) -> bool:
+_PART: Final = "version bigint, at timestamp, rows bigint, inserts bigint, hashes binary"
+"""What a task saw of a version: how many rows, inserts among them, and the hashes of their keys."""
+
+
+def _part(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Sum up a task's rows by version. Hashes of more than `HASHED_HERE` rows are left to Spark."""
+    found: dict[int, list[Any]] = {}
+    rows = 0
+    for batch in batches:
+        versions = batch["version"].to_numpy()
+        rows += len(versions)
+        for version in np.unique(versions).tolist():
+            of_it = batch.filter(pc.equal(batch["version"], version))
+            one = found.setdefault(version, [of_it["at"][0], 0, 0, []])
+            one[1] += of_it.num_rows
+            one[2] += pc.sum(of_it["inserted"]).as_py()
+            if "hash" in batch.schema.names and rows <= HASHED_HERE:
+                one[3].append(of_it["hash"].to_numpy().tobytes())
+    kept = rows <= HASHED_HERE
+    made = [
+        {"version": version, "at": at.as_py(), "rows": n, "inserts": inserts, "hashes": hashes}
+        for version, (at, n, inserts, parts) in found.items()
+        for hashes in [b"".join(parts) if kept else None]
+    ]
+    schema = pa.schema(
+        [
+            ("version", pa.int64()),
+            ("at", pa.timestamp("us", tz="UTC")),
+            ("rows", pa.int64()),
+            ("inserts", pa.int64()),
+            ("hashes", pa.binary()),
+        ]
+    )
+    yield pa.RecordBatch.from_pylist(made, schema)
+
+
+def _different(seen: DataFrame, parts: list[Row], rows: int) -> bool:
     """Whether each row has a key of its own within its version.
 
     A hash that two keys share says no, which only costs the longer way. Up to `HASHED_HERE` rows
     the hashes are compared in this process, eight bytes each: that spares a shuffle and Spark's
     hash table. More are counted by Spark.
     """
-    if not feed.row_key:
-        return False
-    hashed = F.xxhash64(VERSION, *(quoted(name) for name in feed.row_key)).alias("hash")
-    if rows > HASHED_HERE:
-        found = changes.agg(F.count_distinct(hashed).alias("different")).first()
+    if rows > HASHED_HERE or any(part["hashes"] is None for part in parts):
+        found = seen.agg(F.count_distinct("hash").alias("different")).first()
         return found is not None and found["different"] == rows
-    hashes = np.sort(changes.select(hashed).toArrow()["hash"].to_numpy())
+    hashes = np.sort(np.frombuffer(b"".join(part["hashes"] for part in parts), dtype=np.int64))
     return not bool(np.any(hashes[1:] == hashes[:-1]))
 
 

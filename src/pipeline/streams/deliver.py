@@ -94,12 +94,13 @@ class DeliverFeed:
         spark = changes.sparkSession
         log = logger(feed=self.feed, batch=batch)
         tasks = self.runtime.settings.delivery.tasks
-        counted = count_changes(changes, self.checked.feed, partitions=tasks)
-        if not counted.versions:
-            return
-        self.overflow = False
-        self.oldest = counted.versions[0].committed_at.astimezone(UTC)
-        with ThreadPoolExecutor(max_workers=1) as beside:
+        with ThreadPoolExecutor(max_workers=2) as beside:
+            beside.submit(self.claim.look_ahead, spark, self.runtime)
+            counted = count_changes(changes, self.checked.feed, partitions=tasks)
+            if not counted.versions:
+                return
+            self.overflow = False
+            self.oldest = counted.versions[0].committed_at.astimezone(UTC)
             booked = beside.submit(self.book, spark, counted.versions, origin)
             self._deliver(spark, changes, counted, booked)
         self.done = True
