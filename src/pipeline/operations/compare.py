@@ -11,7 +11,7 @@ from pipeline.core.feed import Feed
 from pipeline.core.sealed import Verdict
 from pipeline.operations.preview import NAMES, hashing_key_of
 from pipeline.operations.selection import Choice, checked_feed, select
-from pipeline.operations.trial import Trial, mapped, tried
+from pipeline.operations.trial import Trial, tried
 from pipeline.settings import Settings
 from pipeline.source.readable import current_version
 from pipeline.source.view import KEY
@@ -80,7 +80,7 @@ def compare(
         named = feed.model_copy(update={"name": now.name})
         checked = checked_feed(spark, settings, named)
         selected = select(spark, checked, choice, settings.delivery.tasks)
-        trial = tried(mapped(selected.netted, checked), checked, settings, key)
+        trial = tried(selected.netted, checked, settings, key)
         ends.append(_ends(trial))
         words, changes = selected.words, max(changes, selected.taken)
     found = [_difference(one, ends[0].get(one), ends[1].get(one)) for one in ends[0] | ends[1]]

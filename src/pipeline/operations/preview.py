@@ -14,7 +14,7 @@ from pipeline.core.rate import ceiling
 from pipeline.core.sealed import Verdict
 from pipeline.keys import KeysError, load_keys
 from pipeline.operations.selection import Choice, checked_feed, select
-from pipeline.operations.trial import EXAMPLE_KEY, ROW, Trial, mapped, tried
+from pipeline.operations.trial import EXAMPLE_KEY, ROW, Trial, tried
 from pipeline.settings import Settings
 from pipeline.source.view import KEY, OPERATION
 
@@ -109,7 +109,7 @@ def preview(
     checked = checked_feed(spark, settings, feed)
     selected = select(spark, checked, choice, settings.delivery.tasks)
     hashing_key, example = hashing_key_of(settings)
-    trial = tried(mapped(selected.netted, checked), checked, settings, hashing_key)
+    trial = tried(selected.netted, checked, settings, hashing_key)
     return Preview(
         feed=feed.name,
         table=checked.table.path or str(checked.table.name),

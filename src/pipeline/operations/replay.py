@@ -21,7 +21,7 @@ from pipeline.core.sealed import Verdict
 from pipeline.keys import Secrets
 from pipeline.operations.ask import ask
 from pipeline.operations.selection import Choice, checked_feed, select
-from pipeline.operations.trial import Trial, mapped, tried
+from pipeline.operations.trial import Trial, tried
 from pipeline.settings import Settings
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.net import net
@@ -205,7 +205,7 @@ def _of_version(  # noqa: PLR0913  all of it decides
     if checked is not None and anew:
         try:
             netted = _netted(spark, where, checked, version, settings.delivery.tasks)
-            trial = tried(mapped(netted, checked), checked, settings, secrets.hashing_key)
+            trial = tried(netted, checked, settings, secrets.hashing_key)
         except FeedError as error:
             left[str(error).removeprefix(f"{checked.feed.file}: ")] += len(anew)
         else:

@@ -65,8 +65,11 @@ class Trial:
         return self.sealed.call_at(place) if made else None
 
 
-def mapped(netted: DataFrame, checked: CheckedFeed) -> DataFrame:
-    """The drafts of net changes in sending order, with `BESIDE`."""
+def mapped(netted: DataFrame, checked: CheckedFeed, *, in_parts: bool = False) -> DataFrame:
+    """The drafts of net changes in sending order, with `BESIDE`; *in_parts* as `deliver` has them.
+
+    Else Spark builds each call, for whoever asks Spark about it.
+    """
     isolated = split(netted, checked) if checked.fallible else None
     narrow = narrowed(netted, checked, isolated)
     row = F.to_json(F.struct(*(quoted(n).alias(n) for n in checked.schema.names)), WITH_NULLS)
@@ -75,12 +78,12 @@ def mapped(netted: DataFrame, checked: CheckedFeed) -> DataFrame:
         .coalesce(1)
         .sortWithinPartitions(VERSION, *order_columns(checked), KEY, ORDINAL)
     )
-    return messages(ordered, checked, *BESIDE, in_parts=True)
+    return messages(ordered, checked, *BESIDE, in_parts=in_parts)
 
 
-def tried(drafts: DataFrame, checked: CheckedFeed, settings: Settings, hashing_key: bytes) -> Trial:
-    """Seal the drafts, judge them and cut them into requests, as a task of `deliver` does."""
-    table = drafts.toArrow()
+def tried(netted: DataFrame, checked: CheckedFeed, settings: Settings, hashing_key: bytes) -> Trial:
+    """Map net changes, seal and judge them, and cut them into requests, as `deliver` does."""
+    table = mapped(netted, checked, in_parts=True).toArrow()
     policy = SealPolicy(
         feed=checked.feed.name,
         envelope=checked.feed.envelope(),

@@ -13,7 +13,7 @@ from pipeline.core.records import COMMANDS, OUTCOMES
 from pipeline.keys import Secrets
 from pipeline.operations import replay
 from pipeline.operations.selection import Choice, checked_feed, select
-from pipeline.operations.trial import mapped, tried
+from pipeline.operations.trial import tried
 from pipeline.settings import Settings
 from pipeline.streams.claim import Claim
 from pipeline.streams.obey import obey
@@ -58,7 +58,7 @@ def test_dead_letters_are_made_anew_unless_they_are_overtaken(spark, settings):
     feed, where = parse_feed(FEED, file="people.yml"), layout(settings)
     checked = checked_feed(spark, settings, feed)
     chosen = select(spark, checked, Choice(first=1), 2)
-    trial = tried(mapped(chosen.netted, checked), checked, settings, SECRETS.hashing_key)
+    trial = tried(chosen.netted, checked, settings, SECRETS.hashing_key)
     now, rows, ids = datetime.now(UTC), [], {}
     for place, key in enumerate(trial.beside["__pipeline_key"].to_pylist()):
         person = json.loads(key)["id"]
