@@ -16,7 +16,7 @@ from typing import Any
 from typer.main import get_command
 
 from pipeline.cli import app
-from pipeline.tables.session import INLINE
+from pipeline.tables.session import INLINE, KEEP_MEMORY
 
 from .load import FILES, Bundle
 
@@ -210,7 +210,10 @@ def serverless_ends(bundle: Bundle) -> Found:
 
 
 def clusters_fit(bundle: Bundle) -> Found:
-    """Streams do not autoscale; a speculative copy of a task sends twice; no file has the keys."""
+    """Streams do not autoscale; a speculative copy of a task sends twice; no file has the keys.
+
+    And workers keep their memory.
+    """
     for key, job in _jobs(bundle):
         for one in job.get("job_clusters", ()):
             cluster = one["new_cluster"]
@@ -220,6 +223,8 @@ def clusters_fit(bundle: Bundle) -> Found:
                 yield f"job {key}: spark.speculation is not false"
             if INLINE.items() - cluster.get("spark_conf", {}).items():
                 yield f"job {key}: large functions of tasks, with keys in them, go to a file"
+            if KEEP_MEMORY.items() - cluster.get("spark_env_vars", {}).items():
+                yield f"job {key}: workers give their memory back after each slice"
             if cluster.get("data_security_mode") != "SINGLE_USER":
                 yield f"job {key}: not in dedicated access mode, tasks may have no network"
         if job.get("max_concurrent_runs") != 1:

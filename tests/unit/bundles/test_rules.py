@@ -165,6 +165,11 @@ CASES = [
     ),
     (
         rules.clusters_fit,
+        lambda c: job(c)["job_clusters"][0]["new_cluster"].pop("spark_env_vars"),
+        "give their memory back",
+    ),
+    (
+        rules.clusters_fit,
         lambda c: job(c)["job_clusters"][0]["new_cluster"].update(data_security_mode="USER"),
         "not in dedicated access mode",
     ),
