@@ -58,7 +58,7 @@ def main() -> int:
     asked = parser.parse_args()
     rows: list[Row] = []
     for name, run in scenarios(asked):
-        if asked.only and not any(part.lower() in name.lower() for part in asked.only):
+        if asked.only and not any(_is_of(part, name) for part in asked.only):
             continue
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
@@ -73,6 +73,8 @@ def main() -> int:
         row = Row(**{**asdict(row), "seconds": round(time.monotonic() - began, 1)})
         rows.append(row)
         print(f"{row.fault}: {'holds' if row.holds else 'VIOLATED'} ({row.seconds} s)", flush=True)  # noqa: T201
+    if not rows:
+        parser.error(f"no fault's name has {' or '.join(asked.only)} in it: see docs/promises.md")
     parts = [_part(asked, rows)]
     if asked.add and OUT.exists():
         told = json.loads(OUT.read_text())
@@ -81,6 +83,11 @@ def main() -> int:
     _write(rows, parts)
     _print(rows)
     return 0 if all(row.holds for row in rows) else 1
+
+
+def _is_of(part: str, name: str) -> bool:
+    """Whether a fault is asked for, by its name or as the table has it."""
+    return part.lower().replace(" ", "_") in name.lower().replace(" ", "_")
 
 
 def scenarios(asked: argparse.Namespace) -> Iterator[tuple[str, Callable[[Path], Row]]]:

@@ -81,7 +81,7 @@ def test_mapping_stays_near_sparks_own_json(spark, tmp_path):
     def ours():
         changes = alternatives.commit(spark, source.path, source.version)
         netted = net(changes, checked.feed, unique_inserts=True)
-        rows = drafts(netted, checked, partitions=2, one_version=True)
+        rows = drafts(netted, checked, partitions=2, one_version=True, in_parts=True)
         rows.write.format("noop").mode("overwrite").save()
 
     def alone():

@@ -18,6 +18,18 @@ from pipeline.source.net import CHANGE_TYPE, TIMESTAMP, VERSION, net, quoted
 HASHED_HERE: Final = 4_000_000
 """Rows whose key hashes this process compares itself: 32 MB."""
 
+_PART_DDL: Final = "version bigint, at timestamp, rows bigint, inserts bigint, hashes binary"
+"""What a task saw of a version: how many rows, inserts among them, and the hashes of their keys."""
+_PART: Final = pa.schema(
+    [
+        ("version", pa.int64()),
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("rows", pa.int64()),
+        ("inserts", pa.int64()),
+        ("hashes", pa.binary()),
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionCount:
@@ -65,7 +77,7 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
         (F.col(CHANGE_TYPE) == "insert").alias("inserted"),
         *([key] if feed.row_key else []),
     )
-    parts = seen.mapInArrow(_part, _PART).collect()
+    parts = seen.mapInArrow(_part, _PART_DDL).collect()
     rows, inserts = sum(part["rows"] for part in parts), sum(part["inserts"] for part in parts)
     if feed.row_key and rows == inserts and _different(seen, parts, rows):
         times: dict[int, datetime] = {part["version"]: part["at"] for part in parts}
@@ -84,10 +96,6 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
         .collect()
     )
     return Counted(versions=summed(counted, feed), unique_inserts=False)
-
-
-_PART: Final = "version bigint, at timestamp, rows bigint, inserts bigint, hashes binary"
-"""What a task saw of a version: how many rows, inserts among them, and the hashes of their keys."""
 
 
 def _part(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -110,16 +118,7 @@ def _part(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for version, (at, n, inserts, parts) in found.items()
         for hashes in [b"".join(parts) if kept else None]
     ]
-    schema = pa.schema(
-        [
-            ("version", pa.int64()),
-            ("at", pa.timestamp("us", tz="UTC")),
-            ("rows", pa.int64()),
-            ("inserts", pa.int64()),
-            ("hashes", pa.binary()),
-        ]
-    )
-    yield pa.RecordBatch.from_pylist(made, schema)
+    yield pa.RecordBatch.from_pylist(made, _PART)
 
 
 def _different(seen: DataFrame, parts: list[Row], rows: int) -> bool:

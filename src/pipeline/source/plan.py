@@ -156,12 +156,8 @@ class CallPlan:
             for one in differs.values():
                 changed |= one
             columns[self.name("changed")] = changed
-        if self.assembled:
-            pass
-        elif self._whole:
-            mapping = (str(content_name(self.call)), self.sent_mapping())
-            columns[self.name("text")] = self.guarded(whole_body(self.fields(), mapping))
-        elif (text := self._text(differs)) is not None:
+        text = None if self.assembled else self._built(differs)
+        if text is not None:
             columns[self.name("text")] = self.guarded(text)
         found = problem(list(self._rules()), differs if self.partial else None)
         if isinstance(self.call, Whole):
@@ -229,6 +225,12 @@ class CallPlan:
     def _differs(self, place: int) -> Column:
         after, before = F.col(self.name(f"after_{place}")), F.col(self.name(f"before_{place}"))
         return ~after.eqNullSafe(before)
+
+    def _built(self, differs: Mapping[str, Column]) -> Column | None:
+        """The call as JSON where it is made in one piece, else its content."""
+        if self.call is not None and self._whole:
+            return whole_body(self.fields(), (str(content_name(self.call)), self.sent_mapping()))
+        return self._text(differs)
 
     def _text(self, differs: Mapping[str, Column]) -> Column | None:
         """Traits or properties as JSON; None where the call has none."""
