@@ -11,6 +11,12 @@ from chaos.wire import END, Arrived, Line, arrived, drafts
 from pipeline.sandbox.failure import Failure, Match
 from pipeline.sandbox.running import running_sandbox
 
+RECOVERY = 240
+"""Seconds in which what still waits is sent after an illness that had the rate fall to its floor.
+
+That is one request a second, of few messages here, and it rises with the next slice only.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Endured:
@@ -78,7 +84,7 @@ def endure(  # noqa: PLR0913  each illness sets its own
 def one_in_ten(folder: Path, messages: int, seconds: float) -> Endured:
     """The API accepts one batch in ten, for *seconds*."""
     failures = [Failure(kind="status", status=503, share=0.9, seconds=seconds)]
-    return endure(folder, failures, messages=messages, seconds=seconds + 60)
+    return endure(folder, failures, messages=messages, seconds=seconds + RECOVERY)
 
 
 def wrong_key(folder: Path, messages: int, seconds: float) -> Endured:
@@ -96,8 +102,7 @@ def slow_for_ever(folder: Path, messages: int, seconds: float) -> Endured:
 def storm_of_429(folder: Path, messages: int, seconds: float) -> Endured:
     """Two of three requests are answered 429 for *seconds*."""
     failures = [Failure(kind="status", status=429, retry_after=1, share=0.67, seconds=seconds)]
-    # The rate is at its floor by then, one request a second, and rises with the next slice only.
-    return endure(folder, failures, messages=messages, seconds=seconds + 240)
+    return endure(folder, failures, messages=messages, seconds=seconds + RECOVERY)
 
 
 def lost_answers(folder: Path, messages: int, seconds: float) -> Endured:
