@@ -189,12 +189,10 @@ class DeliverFeed:
         while True:
             self.runtime.stop.pause(0)
             audit_key_changes(spark, self.runtime, JOB)
+            rows = piece.rows()  # before the barrier is read: from then on the slice's time runs
             by_version = known is None and (repeated or not self.done)
             reader = self._reader()
-            with ThreadPoolExecutor(max_workers=1) as beside:  # a plan takes as long as a barrier
-                planned = beside.submit(piece.rows)
-                barrier = reader.read(spark, self.feed, versions if by_version else None)
-            rows = planned.result()
+            barrier = reader.read(spark, self.feed, versions if by_version else None)
             if booked is not None:
                 booked.result()  # nothing is sent that is not in the books
             if known is not None:
