@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.core.ids import ENTITY_HASH_BYTES
 from pipeline.core.packed import joined
 from pipeline.core.sealed import Sealed, Verdict
 from pipeline.delivery.task import Task
@@ -39,7 +40,8 @@ class Packed:
     def entities(self, sealed: Sealed) -> pa.BinaryArray:
         """The entity hashes of each run, one after the other."""
         hashes = np.frombuffer(b"".join(sealed.entities.hashes), dtype=np.uint8)
-        return joined(hashes.reshape(-1, 16)[sealed.entities.codes[self.places]], self.bounds)
+        codes = sealed.entities.codes[self.places]
+        return joined(hashes.reshape(-1, ENTITY_HASH_BYTES)[codes], self.bounds)
 
 
 NOTHING = Packed(places=np.zeros(0, np.int64), bounds=np.zeros(1, np.int64))

@@ -40,26 +40,16 @@ def record(task: Task, plan: Plan, circuit: str, now: datetime) -> pa.Table:
 def _packed(task: Task, packed: Packed, plan: Plan, now: datetime) -> pa.Table:
     """A row for each run; what its messages have in common is as in a row of one."""
     sealed, heads = task.sealed, packed.heads
-    places, count = pa.array(heads), len(heads)
-    requests = pa.array([r.request_id for r in task.requests], pa.string())
+    count = len(heads)
     return _table(
         count,
         kind=_same("accepted", count, "kind"),
-        feed=sealed.feed.take(places),
-        source_version=sealed.source_version.take(places),
-        call_number=sealed.call_number.take(places),
-        call_type=sealed.call_type.take(places),
-        event=sealed.event.take(places),
         number=_same(1, count, "number"),
         attempts=_same(1, count, "attempts"),
-        request_id=requests.take(pa.array(task.request[heads])),
-        committed_at=sealed.committed_at.take(places),
-        recorded_at=_same(now, count, "recorded_at"),
-        job=_same(plan.job, count, "job"),
-        slice=_same(plan.slice, count, "slice"),
         packed=pa.array(packed.counts),
         packed_ids=packed.ids(sealed),
         packed_entities=packed.entities(sealed),
+        **_common(task, heads, plan, now),
     )
 
 
@@ -68,21 +58,13 @@ def _messages(task: Task, packed: Packed, plan: Plan, now: datetime) -> pa.Table
     alone = (task.verdict != Verdict.PENDING) & (task.verdict != Verdict.KNOWN)
     alone[packed.places] = False
     kept = np.flatnonzero(alone)
-    places = pa.array(kept)
     count = len(kept)
     stages, reasons, details = _words(task, kept)
     payloads, key_ids, due = _waiting(task, plan, kept, now)
-    requests = pa.array([r.request_id for r in task.requests], pa.string())
-    asked = pa.array(task.request[kept], mask=task.request[kept] < 0)
     return _table(
         count,
         kind=pa.array(KINDS, pa.string()).take(pa.array(task.verdict[kept])),
         message_id=fixed(sealed.ids[kept]).cast(pa.string()),
-        feed=sealed.feed.take(places),
-        source_version=sealed.source_version.take(places),
-        call_number=sealed.call_number.take(places),
-        call_type=sealed.call_type.take(places),
-        event=sealed.event.take(places),
         entity_hash=sealed.entities.column(kept),
         number=pa.array(sealed.number[kept]),
         attempts=pa.array(task.attempts[kept]),
@@ -93,12 +75,27 @@ def _messages(task: Task, packed: Packed, plan: Plan, now: datetime) -> pa.Table
         next_attempt_at=_sparse(count, due, "next_attempt_at"),
         payload=_sparse(count, payloads, "payload"),
         payload_key_id=_sparse(count, key_ids, "payload_key_id"),
-        request_id=requests.take(asked),
-        committed_at=sealed.committed_at.take(places),
-        recorded_at=_same(now, count, "recorded_at"),
-        job=_same(plan.job, count, "job"),
-        slice=_same(plan.slice, count, "slice"),
+        **_common(task, kept, plan, now),
     )
+
+
+def _common(task: Task, messages: Places, plan: Plan, now: datetime) -> dict[str, pa.Array]:
+    """What a row says of the message at its place, whether it is of that one alone or of a run."""
+    sealed, places, count = task.sealed, pa.array(messages), len(messages)
+    requests = pa.array([r.request_id for r in task.requests], pa.string())
+    asked = pa.array(task.request[messages], mask=task.request[messages] < 0)
+    return {
+        "feed": sealed.feed.take(places),
+        "source_version": sealed.source_version.take(places),
+        "call_number": sealed.call_number.take(places),
+        "call_type": sealed.call_type.take(places),
+        "event": sealed.event.take(places),
+        "request_id": requests.take(asked),
+        "committed_at": sealed.committed_at.take(places),
+        "recorded_at": _same(now, count, "recorded_at"),
+        "job": _same(plan.job, count, "job"),
+        "slice": _same(plan.slice, count, "slice"),
+    }
 
 
 def _words(task: Task, kept: Places) -> list[pa.Array]:
