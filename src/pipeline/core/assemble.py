@@ -1,7 +1,7 @@
 """Assemble calls as JSON from columns: no loop over messages, and nothing that Spark need build.
 
 Spark hands over the values; here a few Arrow kernels join them with the names between them. That
-takes a sixth of the processor time of Spark's `to_json` (`benchmarks/bench.py`), and gives the same
+takes a sixth of the processor time of Spark's `to_json` (`benchmarks/steps.py`), and gives the same
 JSON, but for how a number is spelled: a property-based test holds the two together.
 """
 

@@ -34,8 +34,11 @@ def parted(checked: CheckedFeed) -> CallPlan | None:
 def template_of(checked: CheckedFeed) -> Template | None:
     """How tasks assemble the feed's calls; None where Spark builds them."""
     plan = parted(checked)
-    if plan is None or plan.call is None:
-        return None
+    return None if plan is None else _template(plan)
+
+
+def _template(plan: CallPlan) -> Template:
+    assert plan.call is not None  # noqa: S101  parted gives no other
     columns = (f"{COLUMN}{number}" for number in count())
     fields = []
     for name in plan.fields():
@@ -51,15 +54,16 @@ def template_of(checked: CheckedFeed) -> Template | None:
         fields=tuple(fields),
         content=str(content_name(plan.call)),
         members=members,
-        nulls=checked.feed.nulls(plan.call),
+        nulls=plan.checked.feed.nulls(plan.call),
     )
 
 
 def part_columns(checked: CheckedFeed) -> dict[str, Column]:
     """The columns that the template of a feed names; none where it has none."""
-    template, plan = template_of(checked), parted(checked)
-    if template is None or plan is None:
+    plan = parted(checked)
+    if plan is None:
         return {}
+    template = _template(plan)
     fields, mapping = plan.fields(), plan.sent_mapping()
     options = WITH_NULLS if template.nulls else WITHOUT_NULLS
     columns = {str(p.column): fields[p.name] for p in template.fields if p.column is not None}
