@@ -2,6 +2,7 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,8 @@ from pipeline.tables.refusal import TablesError
 from pipeline.tables.stored import Stored, stored
 
 CREATE_ATTEMPTS = 60
+AT_ONCE: Final = 4
+"""Tables that are looked at beside each other."""
 _URI: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -100,15 +103,21 @@ def check_tables(spark: SparkSession, where: Layout, *, make: bool = False) -> N
     Raises:
         TablesError: with the command that makes or migrates them.
     """
-    for table in TABLES:
+
+    def check(table: Table) -> str | None:
         place = where.place(table)
         found = stored(spark, place)
         if found is None and make:
             _create(spark, table, place)
             found = stored(spark, place)
         reason = misfit(table, found)
-        if reason is not None:
-            raise TablesError(f"{place}: {reason}")
+        return None if reason is None else f"{place}: {reason}"
+
+    # Each question waits for Spark most of the time, and a restart asks two a table.
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        reasons = [reason for reason in pool.map(check, TABLES) if reason is not None]
+    if reasons:
+        raise TablesError("\n".join(reasons))
 
 
 def misfit(table: Table, found: Stored | None) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from pipeline.tables.quick_start import with_delta
+
 SHUFFLE_PARTITIONS = 2
 """Few, since a laptop has few cores and Delta's own state is small."""
 
@@ -138,8 +140,6 @@ def local_session(
 
     With *connect*, this process talks to it over Spark Connect, as on serverless compute.
     """
-    from delta import configure_spark_with_delta_pip  # noqa: PLC0415  only local use has it
-
     silence()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers, too, need our packages
     os.environ.setdefault("SPARK_AUTH_SOCKET_TIMEOUT", "120")  # a busy laptop starts them slowly
@@ -165,8 +165,8 @@ def local_session(
         .config("spark.speculation", "false")
         .config("spark.python.authenticate.socketTimeout", "120s")
         .config("spark.sql.warehouse.dir", "build/spark-warehouse")
-        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home=build/derby {ARROW} {java}")
     )
     for key, value in {**INLINE, **NEEDED, **FASTER}.items():
         builder = builder.config(key, value)
-    return configure_spark_with_delta_pip(builder).getOrCreate()
+    java = f"-Dderby.system.home=build/derby {ARROW} {java}".strip()
+    return with_delta(builder, java).getOrCreate()
