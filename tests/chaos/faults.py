@@ -77,7 +77,7 @@ def install(point: str, nth: int) -> None:
 def _drivers() -> dict[str, tuple[Any, str, bool]]:
     """Where each point of the driver is: an object, a function of it, and before or after it."""
     from pipeline.streams import deliver, drain, obey
-    from pipeline.tables import outcomes, retry_queue
+    from pipeline.tables import outcomes, take_in
 
     feed = deliver.DeliverFeed
     return {
@@ -86,9 +86,9 @@ def _drivers() -> dict[str, tuple[Any, str, bool]]:
         "before_checkpoint": (feed, "__call__", False),
         "after_checkpoint": (feed, "__call__", True),
         "after_append": (outcomes, "append", False),
-        "before_take_in": (drain.retry_queue, "take_in", True),
-        "during_take_in": (retry_queue, "_merge", True),
-        "after_take_in": (retry_queue, "_merge", False),
+        "before_take_in": (drain, "take_in", True),
+        "during_take_in": (take_in, "_commit", True),
+        "after_take_in": (take_in, "_commit", False),
         "command_recorded": (obey.commands, "results", True),
     }
 

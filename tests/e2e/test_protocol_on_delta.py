@@ -22,6 +22,7 @@ from pipeline.source.check import check_feed
 from pipeline.source.feed_files import load_feeds
 from pipeline.source.locate import locate
 from pipeline.source.readable import read_changes
+from pipeline.streams import drain
 from pipeline.streams import slice as slices
 from pipeline.streams.claim import Claim
 from pipeline.streams.deliver import DeliverFeed
@@ -133,8 +134,8 @@ class Installation:
             target, attribute, first = {
                 "sent_and_not_recorded": (slices.outcomes, "append", True),
                 "recorded": (slices.outcomes, "append", False),
-                "before_it_took_in": (retry_queue, "take_in", True),
-                "taken_in": (retry_queue, "take_in", False),
+                "before_it_took_in": (drain, "take_in", True),
+                "taken_in": (drain, "take_in", False),
             }[point]
             original = getattr(target, attribute)
 

@@ -6,6 +6,7 @@ A message leaves the queue only because a later tick takes in the outcome that t
 whatever instruction a kill hits, the next tick knows as much as this one did.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -28,10 +29,11 @@ from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import TRIES, in_vain, tell_slow
 from pipeline.streams.upkeep import upkeep
-from pipeline.tables import commands, leases, retry_queue
-from pipeline.tables.due import runs_due
+from pipeline.tables import commands, leases, outcomes, retry_queue
+from pipeline.tables.due import find_due, runs_due
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.retry_queue import Mark
+from pipeline.tables.take_in import take_in
 
 JOB = "drain"
 
@@ -86,24 +88,43 @@ class Drain:
         if self.consents.asked(self.runtime.settings):
             withdraw(spark, self.runtime, self.claim, at.outcomes)
             self.consents.withhold(spark, self.runtime, self.claim, at.outcomes)
-        if retry_queue.take_in(spark, where, at, wished, lifted):
+        found = take_in(spark, where, at, wished, lifted)
+        if lifted or (found is not None and found.requests):
             _, marks = retry_queue.heads(spark, where)
         erase.carry_out(spark, self.runtime, self.claim, marks)
         if self._ill(spark):
             return Tick(sent=0, holds=True)
-        return self._send_due(spark, number, marks)
+        upto = at.outcomes if found is None else found.upto
+        return self._send_due(spark, number, marks, upto)
 
-    def _send_due(self, spark: SparkSession, number: int, marks: tuple[Mark, ...]) -> Tick:
+    def _send_due(
+        self, spark: SparkSession, number: int, marks: tuple[Mark, ...], upto: int
+    ) -> Tick:
+        """Send what is due; outcomes were taken in up to their commit *upto*."""
         limit = self.limit or self.runtime.settings.triggers.drain_rows
         read_at = now()
         due_at = self.due_at or datetime.now(UTC)
         if self.once:
             self.due_at = due_at
-        due = runs_due(spark, self.runtime.where, due_at, limit, marks)
+        due = find_due(spark, self.runtime.where, due_at, marks)
         if due is None:
             return Tick(sent=0, holds=False)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            beside.submit(self.claim.look_ahead, spark, self.runtime)
+            runs = runs_due(spark, due, limit)
+            if runs is None:
+                return Tick(sent=0, holds=False)
+            result = self._send(spark, runs, read_at, upto)
+        self._bound(spark, limit, result)
+        logger(job=JOB).info("tick.sent", tick=number, messages=result.calls, unsent=result.unsent)
+        if set(result.holds) - {DEADLINE}:
+            self._fall_ill(spark, result)
+        return Tick(sent=result.calls - result.unsent, holds=self.probe is not None)
+
+    def _send(self, spark: SparkSession, runs: DataFrame, read_at: float, upto: int) -> SliceResult:
+        """Send whole runs, and learn how fast to go on."""
         partitions = self.runtime.settings.delivery.tasks
-        rows = due.repartition(partitions, F.col("entity_hash")).sortWithinPartitions(
+        rows = runs.repartition(partitions, F.col("entity_hash")).sortWithinPartitions(
             "queued_version", "position"
         )
         top = self.runtime.top_rate(JOB)
@@ -115,14 +136,14 @@ class Drain:
             rate=self.rate or top,
             waive_ratio=True,  # one feed's bad rows must not park all the others'
         )
-        result = send(spark, self.runtime, self.claim, one, Barrier(read_at=read_at))
+
+        def result_of(spark: SparkSession, job: str, _feed: str | None, number: int) -> SliceResult:
+            return outcomes.result_after(spark, self.runtime.where, upto, job, number)
+
+        result = send(spark, self.runtime, self.claim, one, Barrier(read_at=read_at), result_of)
         trouble = result.troubled > 0
         self.rate = adapt(self.runtime.settings.rate, one.rate, top, trouble=trouble)
-        self._bound(spark, limit, result)
-        logger(job=JOB).info("tick.sent", tick=number, messages=result.calls, unsent=result.unsent)
-        if set(result.holds) - {DEADLINE}:
-            self._fall_ill(spark, result)
-        return Tick(sent=result.calls - result.unsent, holds=self.probe is not None)
+        return result
 
     def _bound(self, spark: SparkSession, limit: int, result: SliceResult) -> None:
         """Halve the next tick where this one took too long to prepare, else double it again."""

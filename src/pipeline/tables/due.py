@@ -1,10 +1,12 @@
 """Find what is due in the retry queue: its cost follows what may be due, not all that waits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -17,20 +19,40 @@ NAMED_ENTITIES: Final = 100_000
 """So many entities are named to Spark as a table that each of its tasks gets whole."""
 
 
-def runs_due(
-    spark: SparkSession, where: Layout, now: datetime, limit: int, marks: Sequence[Mark] = ()
-) -> DataFrame | None:
-    """Messages to send now, whole runs of entities whose head is due; None when there are none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What waits, of which the time has come for some at one moment."""
 
-    Of an erased person nothing is due but the request itself (*marks*). At most about *limit*
-    messages: entities that have waited longest come first, and a run is never cut.
-    Heads are found in narrow columns; payloads are read for due entities only.
+    sendable: DataFrame
+    waiting: int
+    come: int
+    now: datetime
+
+
+def find_due(
+    spark: SparkSession, where: Layout, now: datetime, marks: Sequence[Mark] = ()
+) -> Due | None:
+    """What waits, if the time has come for any of it, as in few ticks.
+
+    Of an erased person nothing is due but the request itself (*marks*).
     """
     table = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
     sendable = _of_nobody_erased(spark, table, marks) if marks else table
+    come = F.count_if(_has_come("next_attempt_at", now))
+    count = sendable.agg(F.count("*").alias("waiting"), come.alias("come")).collect()[0]
+    return Due(sendable=sendable, now=now, **count.asDict()) if count["come"] else None
+
+
+def runs_due(spark: SparkSession, due: Due, limit: int) -> DataFrame | None:
+    """Messages to send now, whole runs of entities whose head is due; None when there are none.
+
+    At most about *limit* messages: entities that have waited longest come first, and a run is never
+    cut. Heads are found in narrow columns; payloads are read for due entities only.
+    """
+    sendable, now = due.sendable, due.now
+    if due.come == due.waiting <= limit:
+        return sendable
     possible = _of_the_possible(spark, sendable, now)
-    if possible is None:
-        return None
     order = F.struct("queued_version", "position")
     chosen_heads = (
         possible.groupBy("entity_hash")
@@ -42,17 +64,12 @@ def runs_due(
         .where(_has_come("head.next_attempt_at", now))
         .orderBy("since", "entity_hash")
         .limit(limit)
-        .select("entity_hash", "run")
-        .collect()
+        .select(_entity().alias("entity"), "run")
+        .toArrow()
     )
-    chosen: list[bytes] = []
-    messages = 0
-    for head in chosen_heads:
-        if messages >= limit:
-            break
-        chosen.append(bytes(head["entity_hash"] or b""))
-        messages += head["run"]
-    return _of_entities(spark, sendable, pa.array(chosen, pa.binary())) if chosen else None
+    before = pc.subtract(pc.cumulative_sum(chosen_heads["run"]), chosen_heads["run"])
+    chosen = chosen_heads.filter(pc.less(before, limit))["entity"]
+    return _of_entities(spark, sendable, chosen) if len(chosen) else None
 
 
 def _of_nobody_erased(spark: SparkSession, table: DataFrame, marks: Sequence[Mark]) -> DataFrame:
@@ -68,19 +85,14 @@ def _of_nobody_erased(spark: SparkSession, table: DataFrame, marks: Sequence[Mar
     )
 
 
-def _of_the_possible(spark: SparkSession, sendable: DataFrame, now: datetime) -> DataFrame | None:
+def _of_the_possible(spark: SparkSession, sendable: DataFrame, now: datetime) -> DataFrame:
     """Messages of entities that have one whose time has come, which alone can have such a head.
 
-    So a tick sorts what may be due, and not all that waits, unless that is much itself. None when
-    no message's time has come, as in most ticks.
+    So a tick sorts what may be due, and not all that waits, unless that is much itself.
     """
     some = sendable.where(_has_come("next_attempt_at", now)).select(_entity().alias("entity"))
     found = some.distinct().limit(NAMED_ENTITIES + 1).toArrow()["entity"]
-    if not len(found):
-        return None
-    if len(found) > NAMED_ENTITIES:
-        return sendable
-    return _of_entities(spark, sendable, found.combine_chunks())
+    return sendable if len(found) > NAMED_ENTITIES else _of_entities(spark, sendable, found)
 
 
 def _entity() -> Column:
@@ -91,6 +103,6 @@ def _has_come(column: str, now: datetime) -> Column:
     return F.col(column).isNull() | (F.col(column) <= now)
 
 
-def _of_entities(spark: SparkSession, messages: DataFrame, entities: pa.Array) -> DataFrame:
+def _of_entities(spark: SparkSession, messages: DataFrame, entities: pa.ChunkedArray) -> DataFrame:
     named = spark.createDataFrame(pa.table({"named": entities}))
     return messages.join(F.broadcast(named), F.col("named") == _entity(), "leftsemi")

@@ -91,6 +91,17 @@ class Place:
         else:
             writer.saveAsTable(str(self.name))
 
+    def replace(self, rows: DataFrame, condition: str) -> None:
+        """Write *rows* in place of those for which *condition*, SQL, holds, in one commit.
+
+        What *rows* reads of this table is read in the transaction that replaces it.
+        """
+        writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        if self.path is not None:
+            writer.save(self.path)
+        else:
+            writer.saveAsTable(str(self.name))
+
     def update(self, spark: SparkSession, condition: str, values: Mapping[str, str]) -> None:
         """Change rows in place; condition and values are SQL."""
         listed = ", ".join(f"`{column}` = {value}" for column, value in values.items())

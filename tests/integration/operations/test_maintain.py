@@ -14,6 +14,7 @@ from pipeline.settings import Retention, Settings
 from pipeline.tables import books, retry_queue
 from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
+from pipeline.tables.take_in import take_in
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 OLD = NOW - timedelta(days=500)
@@ -88,7 +89,7 @@ def test_what_was_scrubbed_is_gone_from_the_files(spark, settings):
     files = stored_payloads(Path(str(place.path)))
     assert files == {b"ann was here", b"ben waits", b"ann went"}
     assert "drain has read" in str(unread(spark, where, OUTCOMES, datetime.now(UTC)))
-    retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
+    take_in(spark, where, retry_queue.positions(spark, where), 0)
     assert maintain(spark, settings, wait=0).whole
     assert stored_payloads(Path(str(place.path))) == {b"ben waits"}
     assert stored_payloads(Path(str(settings.tables.root)) / "retry_queue") == {b"ben waits"}

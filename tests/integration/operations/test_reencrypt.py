@@ -16,6 +16,7 @@ from pipeline.tables import retry_queue
 from pipeline.tables.commands import Wish
 from pipeline.tables.layout import layout
 from pipeline.tables.rows import append_rows
+from pipeline.tables.take_in import take_in
 
 OLD, NEW, LOST = bytes(32), b"n" * 32, b"l" * 32
 
@@ -55,7 +56,7 @@ def test_what_can_be_opened_gets_the_current_key(spark, settings):
     )
     wish = {k: v for k, v in row("d", OLD).items() if k in {c.name for c in COMMANDS.columns}}
     append_rows(spark, where, COMMANDS, [{**wish, "entry": "wish", "verb": "erase"}])
-    retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
+    take_in(spark, where, retry_queue.positions(spark, where), 0)
     keys = keyring(NEW, OLD)
     secrets = Secrets(api_key=SecretStr("k"), payload_keys=keys, hashing_key=bytes(32))
     asked = Wish(

@@ -7,10 +7,11 @@ import pytest
 
 from pipeline.core.records import AUDIT_LOG, LEASES, TABLES
 from pipeline.tables import leases, retry_queue
-from pipeline.tables.due import runs_due
+from pipeline.tables.due import find_due, runs_due
 from pipeline.tables.layout import Layout, check_tables
 from pipeline.tables.migrate import migrate
 from pipeline.tables.refusal import TablesError
+from pipeline.tables.take_in import take_in
 
 FORMAT_1 = Path(__file__).parents[2] / "data" / "format_1.sql"
 OLD = ("outcomes", "retry_queue", "books", "commands", "leases", "stream_progress", "alerts",
@@ -54,8 +55,10 @@ def test_an_older_format_is_refused_migrated_and_goes_on(spark, old):
         assert {c.name for c in table.columns} <= columns, table.name
 
     at = retry_queue.positions(spark, old)
-    assert retry_queue.take_in(spark, old, at, 0)
-    due = runs_due(spark, old, datetime.now(UTC), 10)
+    assert take_in(spark, old, at, 0)
+    found = find_due(spark, old, datetime.now(UTC))
+    assert found is not None
+    due = runs_due(spark, found, 10)
     assert due is not None
     assert [row["message_id"] for row in due.collect()] == ["m"]
     assert leases.holders(spark, old) == {"deliver/f": "old"}

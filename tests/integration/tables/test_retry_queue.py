@@ -1,22 +1,27 @@
-"""The queue's MERGE against the pure fold, leases and their fence, on real Delta tables."""
+"""The queue's taking in against the pure fold, leases and their fence, on real Delta tables."""
 
 import random
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from pipeline.core.fold import OutcomeRow, barred, fold
 from pipeline.core.lease import txn_version
 from pipeline.core.records import OUTCOMES
 from pipeline.tables import due, leases, outcomes, retry_queue
+from pipeline.tables import take_in as taking_in
 from pipeline.tables.layout import Layout, check_tables, create_tables
 from pipeline.tables.refusal import TablesError
 from pipeline.tables.rows import append_rows
 from pipeline.tables.session import EMPTY_AHEAD
+from pipeline.tables.take_in import take_in
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+REFUSED = (PySparkException, Py4JJavaError)  # by how far the commit has come
 KINDS = ("accepted", "queued", "dead", "skipped", "cancelled")
 
 
@@ -54,20 +59,27 @@ def test_tables_are_made_once_and_checked(spark, where):
         check_tables(spark, Layout(root=str(where.root) + "/nowhere"))
 
 
-def test_the_merge_is_the_fold(spark, where):
+@pytest.mark.parametrize("rewritten", [0, 1_000_000])
+def test_what_is_taken_in_is_the_fold(spark, where, monkeypatch, rewritten):
     """Random histories of a few messages: the table holds what the pure fold holds, in order."""
+    monkeypatch.setattr(taking_in, "REWRITTEN_ROWS", rewritten)
+    monkeypatch.setattr(taking_in, "REWRITTEN_SHARE", 0)
     choose = random.Random(20261122)
     numbers = dict.fromkeys("abcde", 0)
     state_of: dict[str, str] = {}
     history: list[OutcomeRow] = []
-    for _ in range(4):
+    for turn in range(4):
         for _ in range(choose.randrange(1, 4)):
             rows = []
-            for message in choose.sample("abcde", choose.randrange(1, 5)):
+            waiting = [one for one, kind in state_of.items() if kind == "queued"]
+            ending = turn == 3 and len(waiting) > 1  # the last turn has ends alone
+            for message in waiting[1:2] if ending else choose.sample("abcde", 3):
                 kind = "queued" if state_of.get(message) != "queued" else choose.choice(KINDS)
+                kind = "accepted" if ending else kind
                 numbers[message] += 1
                 state_of[message] = kind
-                rows.append(outcome(message, kind, numbers[message]))
+                place = ord(message)  # a message keeps it
+                rows.append(outcome(message, kind, numbers[message], position=place))
             append_rows(spark, where, OUTCOMES, rows)
             version = outcomes.version(spark, where)
             history += [
@@ -84,10 +96,39 @@ def test_the_merge_is_the_fold(spark, where):
         before = retry_queue.pinned(spark, where)
         after_position = [r for r in history if r.version > before.positions.outcomes]
         assert retry_queue.barred_entities(before, after_position) == barred({}, history)
-        retry_queue.take_in(spark, where, before.positions, 0)
+        take_in(spark, where, before.positions, 0)
         after = retry_queue.pinned(spark, where)
         assert retry_queue.as_waiting(after.waiting) == fold({}, history)
         assert retry_queue.positions(spark, where) == after.positions
+
+
+def test_only_one_takes_in_what_comes_after_a_position(spark, where):
+    """A drain that was paused while another took over would put messages into the queue twice."""
+    begun = retry_queue.positions(spark, where)
+    append_rows(spark, where, OUTCOMES, [outcome("a", "queued", 1), outcome("b", "queued", 1)])
+    take_in(spark, where, begun, 0)
+    with pytest.raises(REFUSED, match="another drain has taken in meanwhile"):
+        take_in(spark, where, begun, 0)
+    append_rows(spark, where, OUTCOMES, [outcome("a", "accepted", 2)])
+    with pytest.raises(REFUSED, match="another drain has taken in meanwhile"):
+        take_in(spark, where, begun, 0)
+    waiting = retry_queue.pinned(spark, where).waiting["message_id"].to_pylist()
+    assert sorted(waiting) == ["a", "b"]
+    take_in(spark, where, retry_queue.positions(spark, where), 0)
+    assert retry_queue.pinned(spark, where).waiting["message_id"].to_pylist() == ["b"]
+
+
+def test_rows_of_the_position_stay_few(spark, where, monkeypatch):
+    """Each put adds one, and each barrier reads them all."""
+    monkeypatch.setattr(taking_in, "POSITION_ROWS", 2)
+    found = []
+    for number in range(5):
+        append_rows(spark, where, OUTCOMES, [outcome(f"m{number}", "queued", 1)])
+        take_in(spark, where, retry_queue.positions(spark, where), 0)
+        found.append(retry_queue.positions(spark, where))
+    assert [at.rows for at in found] == [1, 2, 3, 1, 2]
+    assert found[-1].outcomes == outcomes.version(spark, where)
+    assert retry_queue.pinned(spark, where).waiting.num_rows == len(found)
 
 
 def test_taking_in_costs_by_the_row_and_not_by_the_square(spark, lay_tables, tmp_path):
@@ -104,7 +145,7 @@ def test_taking_in_costs_by_the_row_and_not_by_the_square(spark, lay_tables, tmp
         began = time.perf_counter()
         for rows in (queued, ended):
             where.place(OUTCOMES).append(rows)
-            retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
+            take_in(spark, where, retry_queue.positions(spark, where), 0)
         taken = time.perf_counter() - began
         assert retry_queue.pinned(spark, where).waiting.num_rows == 0
         return taken
@@ -113,8 +154,8 @@ def test_taking_in_costs_by_the_row_and_not_by_the_square(spark, lay_tables, tmp
     assert seconds(20_000) < 5 * seconds(1_000)
 
 
-@pytest.mark.parametrize("named", [0, due.NAMED_ENTITIES])
-def test_whole_runs_of_due_heads_are_due(spark, where, monkeypatch, named):
+@pytest.mark.parametrize(("named", "limit"), [(0, 3), (due.NAMED_ENTITIES, 3), (0, 100)])
+def test_whole_runs_of_due_heads_are_due(spark, where, monkeypatch, named, limit):
     """An entity is sent when its head is due, with all that waits behind it; others are not."""
     monkeypatch.setattr(due, "NAMED_ENTITIES", named)
     later = NOW + timedelta(hours=1)
@@ -130,10 +171,11 @@ def test_whole_runs_of_due_heads_are_due(spark, where, monkeypatch, named):
             outcome("c1", "accepted", 1, b"c" * 16, position=4),
         ],
     )
-    retry_queue.take_in(spark, where, retry_queue.positions(spark, where), 0)
+    take_in(spark, where, retry_queue.positions(spark, where), 0)
 
     def due_at(moment):
-        rows = due.runs_due(spark, where, moment, 100)
+        found = due.find_due(spark, where, moment)
+        rows = None if found is None else due.runs_due(spark, found, limit)
         return [] if rows is None else sorted(r["message_id"] for r in rows.collect())
 
     assert due_at(NOW - timedelta(seconds=1)) == []

@@ -12,10 +12,10 @@ from pipeline.streams.drain import Drain
 def test_a_run_that_shall_end_looks_at_one_moment(monkeypatch, once, moments):
     """With waits that are shorter than a tick, `drain --available-now` would never end."""
     asked = []
-    monkeypatch.setattr(drain, "runs_due", lambda *given: asked.append(given[2]))
+    monkeypatch.setattr(drain, "find_due", lambda *given: asked.append(given[2]))
     settings = SimpleNamespace(triggers=SimpleNamespace(drain_rows=1))
     runtime = SimpleNamespace(settings=settings, where=None)
     one = Drain(runtime, claim=None, once=once)
     for number in range(3):
-        assert one._send_due(None, number, ()).sent == 0
+        assert one._send_due(None, number, (), 0).sent == 0
     assert len(set(asked)) == moments

@@ -1,0 +1,331 @@
+"""Take outcomes into the retry queue: `core.fold`, set-wise, in one commit with the new position.
+
+There are three ways to the same queue, by what is taken in:
+
+- what was queued at its first try waits nowhere yet: it is *put*, an append;
+- what touches much of the queue, as after a tick that sent all of it, *rewrites* it;
+- anything else is *merged*: a few files are found and rewritten.
+
+Each reads the position in the transaction that moves it, so that a commit by somebody who has taken
+in the same outcomes meanwhile makes this one fail.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from pipeline.core.erasure import REQUESTED
+from pipeline.core.records import RETRY_QUEUE
+from pipeline.tables import outcomes
+from pipeline.tables.layout import Layout
+from pipeline.tables.place import assignments, insertion
+from pipeline.tables.retry_queue import KINDS, Positions
+
+_RESCHEDULED: Final = (
+    "number", "attempts", "stage", "reason", "detail", "next_attempt_at", "payload",
+    "payload_key_id",
+)  # fmt: skip
+_COPIED: Final = (
+    "message_id", "feed", "source_version", "call_number", "call_type", "event", "entity_hash",
+    "position", "committed_at", *_RESCHEDULED,
+)  # fmt: skip
+_MOVED: Final = ("outcomes_position", "commands_position")
+_TYPES: Final = {column.name: column.type for column in RETRY_QUEUE.columns}
+_SQL_KINDS: Final = ", ".join(f"'{kind}'" for kind in KINDS)
+
+LOCAL_ROWS = 20_000
+"""So many rows are folded from this process's memory, which spares Spark reading them twice."""
+REWRITTEN_ROWS = 5_000
+"""From so many rows on it is asked whether they touch so much of the queue that it is rewritten."""
+REWRITTEN_SHARE: Final = 0.5
+NAMED_ROWS: Final = 200_000
+"""So many ended messages are named to Spark as a table that each of its tasks gets whole."""
+POSITION_ROWS: Final = 20
+"""A put adds a row with the position; after so many a merge makes one of them again."""
+LAG: Final = 50
+"""Commits of outcomes that concern no waiting message are skipped in one go after so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What outcomes have that is to be taken in."""
+
+    rows: int
+    upto: int
+    """Commit of the newest of them."""
+    highest: int
+    """Highest number of an outcome: 1 where all were queued at their first try."""
+    queued: int
+    """Of them; the others are ends."""
+    requests: int
+    """To erase: each leaves its mark in the same commit."""
+
+
+def _find(spark: SparkSession, where: Layout, at: Positions) -> Found | None:
+    """What is to be taken in after the position; None where nothing is."""
+    row = (
+        outcomes.message_rows(spark, where, at.outcomes)
+        .agg(
+            F.count("*").alias("rows"),
+            F.max("_commit_version").alias("upto"),
+            F.max("number").alias("highest"),
+            F.count_if(F.col("kind") == "queued").alias("queued"),
+            F.count_if(F.col("reason") == REQUESTED).alias("requests"),
+        )
+        .first()
+    )
+    return Found(**row.asDict()) if row is not None and row["rows"] else None
+
+
+def take_in(
+    spark: SparkSession,
+    where: Layout,
+    at: Positions,
+    commands_position: int,
+    lifted: Sequence[str] = (),
+) -> Found | None:
+    """Take in all outcomes after the position *at*, and say what they were, if there are any.
+
+    The marks of the requests *lifted* go. Outcomes that concern no waiting message need no commit:
+    the position stays behind them, up to `LAG` commits.
+
+    Raises:
+        SparkRuntimeException: the position is not *at* any more; nothing was committed.
+    """
+    found = _find(spark, where, at)
+    if found is None:
+        upto = _skipped(spark, where, at, commands_position)
+        if upto is None:
+            return None
+    else:
+        upto = found.upto
+    _commit(spark, where, at, Positions(outcomes=upto, commands=commands_position), found, lifted)
+    return found
+
+
+def _commit(
+    spark: SparkSession,
+    where: Layout,
+    at: Positions,
+    to: Positions,
+    found: Found | None,
+    lifted: Sequence[str],
+) -> None:
+    """Choose the way, and go it."""
+    position = _position(spark, where, at, to)
+    rows = None if found is None else outcomes.message_rows(spark, where, at.outcomes, to.outcomes)
+    marks = bool(lifted) or (found is not None and found.requests > 0)
+    if rows is None or found is None or marks or at.rows > POSITION_ROWS:
+        _merge(spark, where, at, position, rows, found, lifted)
+    elif found.highest == 1:
+        _put(where, position, rows)
+    elif _touches_much(spark, where, found):
+        waiting = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
+        waiting = _after(waiting, rows) if found.queued else _without(waiting, rows, found)
+        _rewrite(where, position, waiting)
+    else:
+        _merge(spark, where, at, position, rows, found)
+
+
+def _skipped(
+    spark: SparkSession, where: Layout, at: Positions, commands_position: int
+) -> int | None:
+    """Where the position goes though nothing was found; None: it stays."""
+    newest = outcomes.version(spark, where)
+    if commands_position == at.commands and newest - at.outcomes < LAG:
+        return None
+    # Between the two reads somebody may have queued a message: the position must stay before it.
+    if not outcomes.message_rows(spark, where, at.outcomes, newest).isEmpty():
+        return None if commands_position == at.commands else at.outcomes
+    return newest
+
+
+def _position(spark: SparkSession, where: Layout, at: Positions, to: Positions) -> DataFrame:
+    """One row, the position *to*: read from the table, where it must be *at*."""
+    found = F.coalesce(F.max("outcomes_position"), F.lit(0))
+    moved = F.concat(
+        F.lit("retry_queue: its position is "),
+        found,
+        F.lit(f", not {at.outcomes}: another drain has taken in meanwhile; this one starts anew"),
+    )
+    rows = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "position")
+    return rows.agg(
+        F.when(found == at.outcomes, F.lit(to.outcomes))
+        .otherwise(F.raise_error(moved).cast("bigint"))
+        .alias("outcomes_position"),
+        F.lit(to.commands).cast("bigint").alias("commands_position"),
+    )
+
+
+def _touches_much(spark: SparkSession, where: Layout, found: Found) -> bool:
+    if found.rows < REWRITTEN_ROWS:
+        return False
+    queue = where.place(RETRY_QUEUE).read(spark)
+    waiting = queue.where(F.col("kind") == "message").count()
+    return found.rows >= REWRITTEN_SHARE * waiting
+
+
+def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
+    """Append messages that were queued at their first try, of which each has one row."""
+    put = rows.withColumns(_first_queued(F.col("_commit_version")))
+    where.place(RETRY_QUEUE).append(
+        _of_the_queue("message", put).unionByName(_of_the_queue("position", position))
+    )
+
+
+def _rewrite(where: Layout, position: DataFrame, waiting: DataFrame) -> None:
+    """Write the messages that wait then, and the position, in place of those that were there."""
+    where.place(RETRY_QUEUE).replace(
+        _of_the_queue("message", waiting).unionByName(_of_the_queue("position", position)),
+        "kind IN ('message', 'position')",
+    )
+
+
+def _without(waiting: DataFrame, ends: DataFrame, found: Found) -> DataFrame:
+    """What waits still when all that is taken in has ended."""
+    ended = ends.select(F.col("message_id").alias("ended"))
+    if found.rows <= NAMED_ROWS:
+        ended = F.broadcast(ended)
+    return waiting.join(ended, F.col("message_id") == F.col("ended"), "left_anti")
+
+
+def _after(waiting: DataFrame, rows: DataFrame) -> DataFrame:
+    """What waits after the fold of *rows*: as it was, rescheduled, or new."""
+    changed = _folded(rows)
+    s, q = F.col("s.merge_id").isNotNull(), F.col("q.message_id").isNotNull()
+    stays = q & (~s | ~F.col("s.was_removed"))
+    same = F.col("q.message_id") == F.col("s.merge_id")
+    both = (
+        waiting.alias("q")
+        .join(changed.alias("s"), same, "full_outer")
+        .where(~s | (F.col("s.last_kind") == "queued"))
+    )
+    now = {name: F.when(s, F.col(f"s.{name}")) for name in _RESCHEDULED}
+    first = {
+        name: F.when(stays, F.col(f"q.{name}"))
+        for name in (*_COPIED, "queued_version", "queued_at")
+        if name not in now
+    }
+    return both.select(
+        *(way.otherwise(F.col(f"q.{name}")).alias(name) for name, way in now.items()),
+        *(way.otherwise(F.col(f"s.{name}")).alias(name) for name, way in first.items()),
+    )
+
+
+def _merge(
+    spark: SparkSession,
+    where: Layout,
+    at: Positions,
+    position: DataFrame,
+    rows: DataFrame | None,
+    found: Found | None,
+    lifted: Sequence[str] = (),
+) -> None:
+    """Find the files of what is taken in, and rewrite these; marks are set and lifted."""
+    source = position.select(F.lit("position").alias("merge_kind"), *_MOVED)
+    if rows is not None and found is not None:
+        folded = _folded(rows)
+        if found.rows <= LOCAL_ROWS:
+            folded = spark.createDataFrame(folded.toArrow(), folded.schema)
+        source = source.unionByName(folded, True)
+        if found.requests:
+            source = source.unionByName(_marks(folded), True)
+    if lifted:
+        gone = spark.createDataFrame([(one,) for one in lifted], "merge_id string")
+        gone = gone.selectExpr("'erased' AS merge_kind", "merge_id", "'lifted' AS last_kind")
+        source = source.unionByName(gone, True)
+    source = _completed(source)
+    # The position has no message id. An OR instead would leave the kind alone to join by: then each
+    # row of the queue is held against each that is taken in.
+    same = "q.kind = s.merge_kind AND q.message_id <=> s.merge_id"
+    a_mark = "q.kind = 'erased'"
+    rescheduled = {column: f"s.{column}" for column in _RESCHEDULED}
+    replaced = {column: f"s.{column}" for column in (*_COPIED, "queued_version", "queued_at")}
+    moved = {column: f"s.{column}" for column in _MOVED}
+    new = {"kind": "s.merge_kind", **replaced, **moved, "marked_at": "s.marked_at"}
+    is_position = "s.merge_kind = 'position'"
+    where.place(RETRY_QUEUE).merge(
+        spark,
+        source,
+        f"""ON q.kind IN ({_SQL_KINDS}) AND {same}
+        WHEN MATCHED AND {is_position} AND q.outcomes_position < {at.outcomes} THEN DELETE
+        WHEN MATCHED AND {is_position} THEN UPDATE SET {assignments(moved)}
+        WHEN MATCHED AND s.last_kind <> 'queued' THEN DELETE
+        WHEN MATCHED AND {a_mark} THEN UPDATE SET q.marked_at = q.marked_at
+        WHEN MATCHED AND s.was_removed THEN UPDATE SET {assignments(replaced)}
+        WHEN MATCHED THEN UPDATE SET {assignments(rescheduled)}
+        WHEN NOT MATCHED AND ({is_position} OR s.last_kind = 'queued')
+        THEN INSERT {insertion(new)}""",
+    )
+
+
+def _marks(folded: DataFrame) -> DataFrame:
+    """A mark for each request to erase among the newest outcomes."""
+    is_request = (F.col("last_kind") == "queued") & (F.col("reason") == REQUESTED)
+    return folded.where(is_request & F.col("entity_hash").isNotNull()).select(
+        F.lit("erased").alias("merge_kind"),
+        "merge_id",
+        "last_kind",
+        F.lit(None).cast("boolean").alias("was_removed"),
+        F.col("merge_id").alias("message_id"),
+        "feed",
+        "entity_hash",
+        F.current_timestamp().alias("marked_at"),
+    )
+
+
+def _folded(rows: DataFrame) -> DataFrame:
+    """One row a message: its newest outcome, and the commit that queued it."""
+    newest = Window.partitionBy("message_id").orderBy(F.desc("_commit_version"), F.desc("number"))
+    whole = Window.partitionBy("message_id")
+    ended = F.when(F.col("kind") != "queued", F.col("_commit_version"))
+    queued_after = F.when(
+        (F.col("kind") == "queued")
+        & (F.col("_commit_version") > F.coalesce(F.col("last_end"), F.lit(-1))),
+        F.col("_commit_version"),
+    )
+    return (
+        rows.withColumn("last_end", F.max(ended).over(whole))
+        .withColumn("first_queued", F.min(queued_after).over(whole))
+        .withColumn("newest", F.row_number().over(newest))
+        .where(F.col("newest") == 1)
+        .withColumns(_first_queued(F.col("first_queued")))
+        .select(
+            F.lit("message").alias("merge_kind"),
+            F.col("message_id").alias("merge_id"),
+            F.col("kind").alias("last_kind"),
+            F.col("last_end").isNotNull().alias("was_removed"),
+            *_COPIED,
+            "queued_version",
+            "queued_at",
+        )
+    )
+
+
+def _first_queued(version: Column) -> dict[str, Column]:
+    """What the queue says of when a message came into it."""
+    return {"queued_version": version, "queued_at": F.col("recorded_at")}
+
+
+def _of_the_queue(kind: str, rows: DataFrame) -> DataFrame:
+    """All columns of the queue, in their order and type; what *rows* lacks is null."""
+    there = {**{name: F.col(name) for name in rows.columns}, "kind": F.lit(kind)}
+    return rows.select(
+        *(there.get(name, F.lit(None)).cast(type_).alias(name) for name, type_ in _TYPES.items())
+    )
+
+
+def _completed(source: DataFrame) -> DataFrame:
+    """All columns that the MERGE names, whether or not a message is among the rows."""
+    wanted = {
+        **{name: _TYPES[name] for name in (*_COPIED, "queued_version", "queued_at")},
+        "last_kind": "string",
+        "was_removed": "boolean",
+        "marked_at": "timestamp",
+        "merge_id": "string",
+    }
+    missing = [name for name in wanted if name not in source.columns]
+    return source.select("*", *(F.lit(None).cast(wanted[name]).alias(name) for name in missing))
