@@ -24,7 +24,9 @@ from pipeline.streams.cut import cut
 from pipeline.streams.drain import Drain
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
+from pipeline.tables import retry_queue
 from pipeline.tables.layout import create_tables, layout
+from pipeline.tables.take_in import take_in
 
 PARKED = "2999-01-01"
 DUE = 100
@@ -85,6 +87,13 @@ class Queue:
         )
         self.runtime.where.place(OUTCOMES).append(rows)
 
+    def fill(self) -> float:
+        """Seconds that drain needs to take in what was put, as it does while an outage lasts."""
+        spark, where = self.source.spark, self.runtime.where
+        began = time.perf_counter()
+        take_in(spark, where, retry_queue.positions(spark, where), 0)
+        return time.perf_counter() - began
+
     def tick(self) -> int:
         """One tick of drain; how many messages were sent."""
         self.ticks += 1
@@ -112,15 +121,20 @@ def queue(bench: Bench, name: str) -> Iterator[Queue]:
 
 
 def drained(bench: Bench) -> list[Target]:
-    """Messages a second that drain sends from a full queue, against deliver's of as many."""
+    """Messages a second that drain sends from a full queue, against deliver's of as many.
+
+    What fills the queue is taken in while an outage lasts, so that has a figure of its own.
+    """
     count = max(bench.events // 10, 1000)
     with bench.ours("beside-drain") as run:
         direct = [run.round(count) for _ in range(bench.rounds)]
-    waited = []
+    taken_in, waited = [], []
     with queue(bench, "drain") as full:
         for _ in range(bench.rounds):
             full.put(count)
+            taken_in.append(count / full.fill())
             waited.append(count / full.empty())
+    bench.note("drain takes in", taken_in)
     ratio = bench.note("drain", waited) / bench.note("deliver, beside drain", direct)
     return [target("drain_throughput", ratio, 0.8, "times")]
 

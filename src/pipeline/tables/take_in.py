@@ -1,10 +1,11 @@
 """Take outcomes into the retry queue: `core.fold`, set-wise, in one commit with the new position.
 
-There are three ways to the same queue, by what is taken in:
+There are four ways to the same queue, by what is taken in:
 
 - what was queued at its first try waits nowhere yet: it is *put*, an append;
-- what touches much of the queue, as after a tick that sent all of it, *rewrites* it;
-- anything else is *merged*: a few files are found and rewritten.
+- what has ended is *struck*: its files are found, and rewritten without it;
+- where that is much of the queue, the rest of it is *kept*, and all of it rewritten;
+- anything else is *merged*, which takes two to four times as long.
 
 Each reads the position in the transaction that moves it, so that a commit by somebody who has taken
 in the same outcomes meanwhile makes this one fail.
@@ -33,14 +34,22 @@ _COPIED: Final = (
     "position", "committed_at", *_RESCHEDULED,
 )  # fmt: skip
 _MOVED: Final = ("outcomes_position", "commands_position")
+_POSITION: Final = {column: f"s.{column}" for column in _MOVED}
 _TYPES: Final = {column.name: column.type for column in RETRY_QUEUE.columns}
-_SQL_KINDS: Final = ", ".join(f"'{kind}'" for kind in KINDS)
+_IS_POSITION: Final = "s.merge_kind = 'position'"
+# The position has no message id. An OR instead would leave the kind alone to join by: then each
+# row of the queue is held against each that is taken in.
+_SAME: Final = (
+    f"q.kind IN ({', '.join(map(repr, KINDS))}) "
+    "AND q.kind = s.merge_kind AND q.message_id <=> s.merge_id"
+)
 
 LOCAL_ROWS = 20_000
 """So many rows are folded from this process's memory, which spares Spark reading them twice."""
-REWRITTEN_ROWS = 5_000
-"""From so many rows on it is asked whether they touch so much of the queue that it is rewritten."""
-REWRITTEN_SHARE: Final = 0.5
+KEPT_FROM = 5_000
+"""From so many ended messages on it is asked whether they are much of the queue."""
+MUCH: Final = 0.3
+"""Of the queue, from which on rewriting all of it takes less than finding files."""
 NAMED_ROWS: Final = 200_000
 """So many ended messages are named to Spark as a table that each of its tasks gets whole."""
 POSITION_ROWS: Final = 20
@@ -122,12 +131,12 @@ def _commit(
         _merge(spark, where, at, position, rows, found, lifted)
     elif found.highest == 1:
         _put(where, position, rows)
-    elif _touches_much(spark, where, found):
-        waiting = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
-        waiting = _after(waiting, rows) if found.queued else _without(waiting, rows, found)
-        _rewrite(where, position, waiting)
-    else:
+    elif found.queued or not at.rows:
         _merge(spark, where, at, position, rows, found)
+    elif _are_much(spark, where, found):
+        _keep(spark, where, position, _ended(rows, found))
+    else:
+        _strike(spark, where, at, position, _ended(rows, found))
 
 
 def _skipped(
@@ -160,12 +169,20 @@ def _position(spark: SparkSession, where: Layout, at: Positions, to: Positions) 
     )
 
 
-def _touches_much(spark: SparkSession, where: Layout, found: Found) -> bool:
-    if found.rows < REWRITTEN_ROWS:
+def _are_much(spark: SparkSession, where: Layout, found: Found) -> bool:
+    if found.rows < KEPT_FROM:
         return False
-    queue = where.place(RETRY_QUEUE).read(spark)
-    waiting = queue.where(F.col("kind") == "message").count()
-    return found.rows >= REWRITTEN_SHARE * waiting
+    return found.rows >= MUCH * _waiting(spark, where).count()
+
+
+def _waiting(spark: SparkSession, where: Layout) -> DataFrame:
+    return where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
+
+
+def _ended(ends: DataFrame, found: Found) -> DataFrame:
+    """Their ids; one that died and was discarded has ended twice."""
+    ids = ends.select(F.lit("message").alias("merge_kind"), F.col("message_id").alias("merge_id"))
+    return F.broadcast(ids) if found.rows <= NAMED_ROWS else ids
 
 
 def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
@@ -176,42 +193,23 @@ def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
     )
 
 
-def _rewrite(where: Layout, position: DataFrame, waiting: DataFrame) -> None:
-    """Write the messages that wait then, and the position, in place of those that were there."""
+def _keep(spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame) -> None:
+    """Write what waits still, and the position, in place of all messages and positions."""
+    kept = _waiting(spark, where).join(ended, F.col("message_id") == F.col("merge_id"), "left_anti")
     where.place(RETRY_QUEUE).replace(
-        _of_the_queue("message", waiting).unionByName(_of_the_queue("position", position)),
+        _of_the_queue("message", kept).unionByName(_of_the_queue("position", position)),
         "kind IN ('message', 'position')",
     )
 
 
-def _without(waiting: DataFrame, ends: DataFrame, found: Found) -> DataFrame:
-    """What waits still when all that is taken in has ended."""
-    ended = ends.select(F.col("message_id").alias("ended"))
-    if found.rows <= NAMED_ROWS:
-        ended = F.broadcast(ended)
-    return waiting.join(ended, F.col("message_id") == F.col("ended"), "left_anti")
-
-
-def _after(waiting: DataFrame, rows: DataFrame) -> DataFrame:
-    """What waits after the fold of *rows*: as it was, rescheduled, or new."""
-    changed = _folded(rows)
-    s, q = F.col("s.merge_id").isNotNull(), F.col("q.message_id").isNotNull()
-    stays = q & (~s | ~F.col("s.was_removed"))
-    same = F.col("q.message_id") == F.col("s.merge_id")
-    both = (
-        waiting.alias("q")
-        .join(changed.alias("s"), same, "full_outer")
-        .where(~s | (F.col("s.last_kind") == "queued"))
-    )
-    now = {name: F.when(s, F.col(f"s.{name}")) for name in _RESCHEDULED}
-    first = {
-        name: F.when(stays, F.col(f"q.{name}"))
-        for name in (*_COPIED, "queued_version", "queued_at")
-        if name not in now
-    }
-    return both.select(
-        *(way.otherwise(F.col(f"q.{name}")).alias(name) for name, way in now.items()),
-        *(way.otherwise(F.col(f"s.{name}")).alias(name) for name, way in first.items()),
+def _strike(
+    spark: SparkSession, where: Layout, at: Positions, position: DataFrame, ended: DataFrame
+) -> None:
+    """Find the files with messages that have ended, and rewrite these files without them."""
+    named = _named_position(position)
+    source = ended.distinct().unionByName(named, allowMissingColumns=True)
+    where.place(RETRY_QUEUE).merge(
+        spark, source, f"ON {_SAME} {_moves(at)} WHEN MATCHED THEN DELETE"
     )
 
 
@@ -225,7 +223,7 @@ def _merge(
     lifted: Sequence[str] = (),
 ) -> None:
     """Find the files of what is taken in, and rewrite these; marks are set and lifted."""
-    source = position.select(F.lit("position").alias("merge_kind"), *_MOVED)
+    source = _named_position(position)
     if rows is not None and found is not None:
         folded = _folded(rows)
         if found.rows <= LOCAL_ROWS:
@@ -238,28 +236,33 @@ def _merge(
         gone = gone.selectExpr("'erased' AS merge_kind", "merge_id", "'lifted' AS last_kind")
         source = source.unionByName(gone, True)
     source = _completed(source)
-    # The position has no message id. An OR instead would leave the kind alone to join by: then each
-    # row of the queue is held against each that is taken in.
-    same = "q.kind = s.merge_kind AND q.message_id <=> s.merge_id"
     a_mark = "q.kind = 'erased'"
     rescheduled = {column: f"s.{column}" for column in _RESCHEDULED}
     replaced = {column: f"s.{column}" for column in (*_COPIED, "queued_version", "queued_at")}
-    moved = {column: f"s.{column}" for column in _MOVED}
-    new = {"kind": "s.merge_kind", **replaced, **moved, "marked_at": "s.marked_at"}
-    is_position = "s.merge_kind = 'position'"
+    new = {"kind": "s.merge_kind", **replaced, **_POSITION, "marked_at": "s.marked_at"}
     where.place(RETRY_QUEUE).merge(
         spark,
         source,
-        f"""ON q.kind IN ({_SQL_KINDS}) AND {same}
-        WHEN MATCHED AND {is_position} AND q.outcomes_position < {at.outcomes} THEN DELETE
-        WHEN MATCHED AND {is_position} THEN UPDATE SET {assignments(moved)}
+        f"""ON {_SAME} {_moves(at)}
         WHEN MATCHED AND s.last_kind <> 'queued' THEN DELETE
         WHEN MATCHED AND {a_mark} THEN UPDATE SET q.marked_at = q.marked_at
         WHEN MATCHED AND s.was_removed THEN UPDATE SET {assignments(replaced)}
         WHEN MATCHED THEN UPDATE SET {assignments(rescheduled)}
-        WHEN NOT MATCHED AND ({is_position} OR s.last_kind = 'queued')
+        WHEN NOT MATCHED AND ({_IS_POSITION} OR s.last_kind = 'queued')
         THEN INSERT {insertion(new)}""",
     )
+
+
+def _named_position(position: DataFrame) -> DataFrame:
+    return position.select(
+        F.lit("position").alias("merge_kind"), F.lit(None).cast("string").alias("merge_id"), *_MOVED
+    )
+
+
+def _moves(at: Positions) -> str:
+    """Clauses of a MERGE that make one row with the position of all of them."""
+    return f"""WHEN MATCHED AND {_IS_POSITION} AND q.outcomes_position < {at.outcomes} THEN DELETE
+        WHEN MATCHED AND {_IS_POSITION} THEN UPDATE SET {assignments(_POSITION)}"""
 
 
 def _marks(folded: DataFrame) -> DataFrame:
@@ -325,7 +328,6 @@ def _completed(source: DataFrame) -> DataFrame:
         "last_kind": "string",
         "was_removed": "boolean",
         "marked_at": "timestamp",
-        "merge_id": "string",
     }
     missing = [name for name in wanted if name not in source.columns]
     return source.select("*", *(F.lit(None).cast(wanted[name]).alias(name) for name in missing))

@@ -59,11 +59,10 @@ def test_tables_are_made_once_and_checked(spark, where):
         check_tables(spark, Layout(root=str(where.root) + "/nowhere"))
 
 
-@pytest.mark.parametrize("rewritten", [0, 1_000_000])
-def test_what_is_taken_in_is_the_fold(spark, where, monkeypatch, rewritten):
+@pytest.mark.parametrize("kept_from", [0, 1_000_000])
+def test_what_is_taken_in_is_the_fold(spark, where, monkeypatch, kept_from):
     """Random histories of a few messages: the table holds what the pure fold holds, in order."""
-    monkeypatch.setattr(taking_in, "REWRITTEN_ROWS", rewritten)
-    monkeypatch.setattr(taking_in, "REWRITTEN_SHARE", 0)
+    monkeypatch.setattr(taking_in, "KEPT_FROM", kept_from)
     choose = random.Random(20261122)
     numbers = dict.fromkeys("abcde", 0)
     state_of: dict[str, str] = {}
