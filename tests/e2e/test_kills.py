@@ -20,9 +20,7 @@ def test_eight_kills_lose_nothing_and_repeat_no_more_than_promised(tmp_path):
     assert found.reconciled, found
 
 
-@pytest.mark.parametrize(
-    "fault", ["task_fails", pytest.param("executor_dies", marks=pytest.mark.kills)]
-)
+@pytest.mark.parametrize("fault", ["task_fails", "executor_dies"])
 def test_a_task_that_runs_twice_repeats_one_partition(tmp_path, fault):
     """Messages of a failed task would be lost, or recorded twice."""
     found = retry(tmp_path, fault)

@@ -1,7 +1,7 @@
 """The retry queue is a fold of `outcomes`: what waits, and in which order.
 
-Checked with a model of the protocol. The Delta side (`tables.retry_queue`) does the same fold as
-one MERGE; a test holds the two together.
+Checked with a model of the protocol. The Delta side (`tables.take_in`) does the same fold set-wise;
+a test holds the two together.
 """
 
 from collections.abc import Iterable, Mapping

@@ -138,8 +138,8 @@ rows are changed only to erase, and what is erased must leave the files.
 RETRY_QUEUE: Final = Table(
     name="retry_queue",
     comment=(
-        "Messages that wait: a fold of outcomes up to the position in its one row of kind "
-        "position. Written by drain alone, one commit a tick."
+        "Messages that wait: a fold of outcomes up to the position, the highest in its few rows of "
+        "kind position. Written by drain alone, one commit a tick."
     ),
     columns=_columns(
         ("kind", "string", "message; position: how far outcomes were taken in; erased: a mark"),
