@@ -22,6 +22,7 @@ from pipeline.tables import retry_queue
 from pipeline.tables.layout import Layout, create_tables
 from pipeline.tables.rewrite import rewrite
 from pipeline.tables.session import QUICK, local_session
+from pipeline.tables.take_in import take_in
 
 LENGTHS, TICKS, WARM, ENDED = (200, 5_000), 10, 3, 100
 
@@ -74,7 +75,7 @@ def _measure(spark: SparkSession, folder: Path, length: int, vectors: str) -> Co
         where.place(OUTCOMES).append(_ended(spark, number, length))
         at = retry_queue.positions(spark, where)
         before, began = _size(folder), time.monotonic()
-        retry_queue.take_in(spark, where, at, at.commands)
+        take_in(spark, where, at, at.commands)
         ticks.append(time.monotonic() - began)
         sizes.append(_size(folder) - before)
     reads = []

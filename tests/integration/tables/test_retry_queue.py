@@ -2,7 +2,9 @@
 
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from py4j.protocol import Py4JJavaError
@@ -115,6 +117,52 @@ def test_only_one_takes_in_what_comes_after_a_position(spark, where):
     assert sorted(waiting) == ["a", "b"]
     take_in(spark, where, retry_queue.positions(spark, where), 0)
     assert retry_queue.pinned(spark, where).waiting["message_id"].to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize("kind", ["queued", "accepted"])
+def test_of_two_that_take_in_at_once_one_fails(spark, where, monkeypatch, tmp_path, kind):
+    """Both have read the same position, and one commits while the other writes."""
+    monkeypatch.setattr(taking_in, "KEPT_FROM", 0)
+    append_rows(spark, where, OUTCOMES, [outcome("a", "queued", 1)])
+    if kind == "accepted":
+        take_in(spark, where, retry_queue.positions(spark, where), 0)
+        append_rows(spark, where, OUTCOMES, [outcome("a", "accepted", 2)])
+    begun, go = tmp_path / "begun", str(tmp_path / "go")
+    monkeypatch.setattr(taking_in, "_of_the_queue", waiting_for(go, str(begun)))
+    at = retry_queue.positions(spark, where)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        slow = beside.submit(take_in, spark, where, at, 0)
+        until = time.monotonic() + 60
+        while not begun.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        monkeypatch.undo()
+        take_in(spark, where, at, 0)
+        Path(go).touch()
+        with pytest.raises(REFUSED, match="CONCURRENT"):
+            slow.result()
+    waiting = retry_queue.pinned(spark, where).waiting["message_id"].to_pylist()
+    assert waiting == (["a"] if kind == "queued" else [])
+
+
+def waiting_for(go, begun):
+    """Rows of the queue that are written only when the file *go* is there."""
+    original = taking_in._of_the_queue
+
+    def of_the_queue(kind, rows):
+        made = original(kind, rows)
+        if kind != "position":
+            return made
+
+        def wait(batches):
+            for batch in batches:
+                Path(begun).touch()
+                while not Path(go).exists():
+                    time.sleep(0.05)
+                yield batch
+
+        return made.mapInArrow(wait, made.schema)
+
+    return of_the_queue
 
 
 def test_rows_of_the_position_stay_few(spark, where, monkeypatch):
