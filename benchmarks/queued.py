@@ -24,7 +24,7 @@ from pipeline.streams.cut import cut
 from pipeline.streams.drain import Drain
 from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
-from pipeline.tables import retry_queue
+from pipeline.tables import outcomes, retry_queue
 from pipeline.tables.layout import create_tables, layout
 from pipeline.tables.take_in import take_in
 
@@ -68,7 +68,9 @@ class Queue:
                 rate=self.runtime.top_rate("deliver"),
                 overflow=True,
             )
-            send(spark, self.runtime, self.deliver, one, Barrier(read_at=now()))
+            where = self.runtime.where
+            result_of = partial(outcomes.result_after, where, outcomes.version(spark, where))
+            send(spark, self.runtime, self.deliver, one, Barrier(read_at=now()), result_of)
 
     def park(self, count: int) -> None:
         """Queue messages that are not due for centuries; each is an entity of its own."""

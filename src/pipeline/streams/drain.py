@@ -136,10 +136,7 @@ class Drain:
             rate=self.rate or top,
             waive_ratio=True,  # one feed's bad rows must not park all the others'
         )
-
-        def result_of(spark: SparkSession, job: str, _feed: str | None, number: int) -> SliceResult:
-            return outcomes.result_after(spark, self.runtime.where, upto, job, number)
-
+        result_of = partial(outcomes.result_after, self.runtime.where, upto)
         result = send(spark, self.runtime, self.claim, one, Barrier(read_at=read_at), result_of)
         trouble = result.troubled > 0
         self.rate = adapt(self.runtime.settings.rate, one.rate, top, trouble=trouble)

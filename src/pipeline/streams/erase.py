@@ -24,7 +24,7 @@ from pipeline.tables import commands, outcomes
 from pipeline.tables.audit import audit
 from pipeline.tables.layout import Layout, literal
 from pipeline.tables.refusal import is_conflict
-from pipeline.tables.retry_queue import Mark
+from pipeline.tables.retry_queue import Mark, rows_of
 from pipeline.tables.rows import frame
 
 VERBS: Final = frozenset({"erase", "unsuppress"})
@@ -105,9 +105,7 @@ def _waiting(
     """Messages of erased people that are in the queue: id, entity, reason."""
     erased = _hashes(spark, {mark.entity_hash for mark in marks})
     rows = (
-        where.place(RETRY_QUEUE)
-        .read(spark)
-        .where(F.col("kind") == "message")
+        rows_of(spark, where, "message")
         .join(F.broadcast(erased), F.col("entity_hash") == F.col("hash"), "leftsemi")
         .select("message_id", "entity_hash", "reason")
         .collect()

@@ -41,7 +41,7 @@ def send(
     claim: Claim,
     one: Slice,
     barrier: Barrier,
-    result_of: ResultOf | None = None,
+    result_of: ResultOf,
 ) -> outcomes.SliceResult:
     """Send and record; what the slice's tasks reported, as *result_of* reads it.
 
@@ -61,10 +61,7 @@ def send(
     )
     rows = _in_driver(spark, one, plan) if _at_driver(runtime) else _in_tasks(one, plan)
     outcomes.append(where, rows, claim.held.app, number)
-    if result_of is None:
-        result = outcomes.slice_result(spark, where, one.job, one.feed, number)
-    else:
-        result = result_of(spark, one.job, one.feed, number)
+    result = result_of(spark, one.job, one.feed, number)
     if result.tasks == 0:  # nothing to send, or an append that Delta skipped for its epoch
         leases.check(spark, where, claim.held)
     return result

@@ -11,9 +11,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.erasure import REQUESTED
-from pipeline.core.records import RETRY_QUEUE
 from pipeline.tables.layout import Layout
-from pipeline.tables.retry_queue import Mark
+from pipeline.tables.retry_queue import Mark, rows_of
 
 NAMED_ENTITIES: Final = 100_000
 """So many entities are named to Spark as a table that each of its tasks gets whole."""
@@ -36,7 +35,7 @@ def find_due(
 
     Of an erased person nothing is due but the request itself (*marks*).
     """
-    table = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
+    table = rows_of(spark, where, "message")
     sendable = _of_nobody_erased(spark, table, marks) if marks else table
     come = F.count_if(_has_come("next_attempt_at", now))
     count = sendable.agg(F.count("*").alias("waiting"), come.alias("come")).collect()[0]

@@ -194,26 +194,16 @@ def fence(spark: SparkSession, where: Layout, app: str, txn: int) -> None:
     where.place(OUTCOMES).append(spark.createDataFrame([], OUTCOMES.ddl), app=app, txn=txn)
 
 
-def slice_result(
-    spark: SparkSession, where: Layout, job: str, feed: str | None, number: int
-) -> SliceResult:
-    """What the slice's own rows say; the slice's number leads to the files of its one commit."""
-    rows = (
-        where.place(OUTCOMES)
-        .read(spark)
-        .where(F.col("kind").isin(*REPORTS))
-        .where((F.col("job") == job) & (F.col("slice") == number))
-    )
-    if feed is not None:
-        rows = rows.where((F.col("feed") == feed) | F.col("feed").isNull())
-    return reported(rows.select(*_REPORTED, "kind").toArrow())
-
-
 def result_after(
-    spark: SparkSession, where: Layout, after: int, job: str, number: int
+    where: Layout, after: int, spark: SparkSession, job: str, feed: str | None, number: int
 ) -> SliceResult:
-    """As `slice_result`, from the commits after *after*, which spares Delta its whole state."""
+    """What the slice's own rows say, which are in a commit after *after*.
+
+    The change feed has them without Delta working out the table's whole state.
+    """
     own = (F.col("job") == job) & (F.col("slice") == number)
+    if feed is not None:
+        own &= (F.col("feed") == feed) | F.col("feed").isNull()
     rows = inserted(spark, where, after).where(F.col("kind").isin(*REPORTS) & own)
     return reported(rows.select(*_REPORTED, "kind").toArrow())
 

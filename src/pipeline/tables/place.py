@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 
 from pipeline.tables.session import EMPTY_AHEAD
 
@@ -86,17 +86,17 @@ class Place:
         writer = rows.write.format("delta").mode("append")
         if app is not None and txn is not None:
             writer = writer.option("txnAppId", app).option("txnVersion", str(txn))
-        if self.path is not None:
-            writer.save(self.path)
-        else:
-            writer.saveAsTable(str(self.name))
+        self._save(writer)
 
     def replace(self, rows: DataFrame, condition: str) -> None:
         """Write *rows* in place of those for which *condition*, SQL, holds, in one commit.
 
         What *rows* reads of this table is read in the transaction that replaces it.
         """
-        writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        writer = rows.write.format("delta").mode("overwrite")
+        self._save(writer.option("replaceWhere", condition))
+
+    def _save(self, writer: DataFrameWriter) -> None:
         if self.path is not None:
             writer.save(self.path)
         else:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.core.fold import OutcomeRow, Waiting, barred
@@ -47,6 +47,11 @@ class QueueState:
     """message_id, entity_hash, queued_version, position, number."""
     erased: frozenset[bytes]
     """Entity hashes with a lasting mark."""
+
+
+def rows_of(spark: SparkSession, where: Layout, kind: str, version: int | None = None) -> DataFrame:
+    """Rows of one kind, of one version or of the newest; no file of another kind is opened."""
+    return where.place(RETRY_QUEUE).read(spark, version).where(F.col("kind") == kind)
 
 
 def heads(spark: SparkSession, where: Layout) -> tuple[Positions, tuple[Mark, ...]]:
@@ -117,7 +122,7 @@ def pinned(spark: SparkSession, where: Layout, version: int | None = None) -> Qu
 
 def erased(spark: SparkSession, where: Layout, version: int) -> frozenset[bytes]:
     """Entity hashes with a lasting mark, at one version of the queue."""
-    marks = where.place(RETRY_QUEUE).read(spark, version).where(F.col("kind") == "erased")
+    marks = rows_of(spark, where, "erased", version)
     return frozenset(marks.select("entity_hash").toArrow()["entity_hash"].to_pylist())
 
 

@@ -23,7 +23,7 @@ from pipeline.core.records import RETRY_QUEUE
 from pipeline.tables import outcomes
 from pipeline.tables.layout import Layout
 from pipeline.tables.place import assignments, insertion
-from pipeline.tables.retry_queue import KINDS, Positions
+from pipeline.tables.retry_queue import KINDS, Positions, rows_of
 
 _RESCHEDULED: Final = (
     "number", "attempts", "stage", "reason", "detail", "next_attempt_at", "payload",
@@ -126,8 +126,7 @@ def _commit(
     """Choose the way, and go it."""
     position = _position(spark, where, at, to)
     rows = None if found is None else outcomes.message_rows(spark, where, at.outcomes, to.outcomes)
-    marks = bool(lifted) or (found is not None and found.requests > 0)
-    if rows is None or found is None or marks or at.rows > POSITION_ROWS:
+    if rows is None or found is None or found.requests or lifted or at.rows > POSITION_ROWS:
         _merge(spark, where, at, position, rows, found, lifted)
     elif found.highest == 1:
         _put(where, position, rows)
@@ -160,8 +159,7 @@ def _position(spark: SparkSession, where: Layout, at: Positions, to: Positions) 
         found,
         F.lit(f", not {at.outcomes}: another drain has taken in meanwhile; this one starts anew"),
     )
-    rows = where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "position")
-    return rows.agg(
+    return rows_of(spark, where, "position").agg(
         F.when(found == at.outcomes, F.lit(to.outcomes))
         .otherwise(F.raise_error(moved).cast("bigint"))
         .alias("outcomes_position"),
@@ -172,11 +170,7 @@ def _position(spark: SparkSession, where: Layout, at: Positions, to: Positions) 
 def _are_much(spark: SparkSession, where: Layout, found: Found) -> bool:
     if found.rows < KEPT_FROM:
         return False
-    return found.rows >= MUCH * _waiting(spark, where).count()
-
-
-def _waiting(spark: SparkSession, where: Layout) -> DataFrame:
-    return where.place(RETRY_QUEUE).read(spark).where(F.col("kind") == "message")
+    return found.rows >= MUCH * rows_of(spark, where, "message").count()
 
 
 def _ended(ends: DataFrame, found: Found) -> DataFrame:
@@ -188,18 +182,14 @@ def _ended(ends: DataFrame, found: Found) -> DataFrame:
 def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
     """Append messages that were queued at their first try, of which each has one row."""
     put = rows.withColumns(_first_queued(F.col("_commit_version")))
-    where.place(RETRY_QUEUE).append(
-        _of_the_queue("message", put).unionByName(_of_the_queue("position", position))
-    )
+    where.place(RETRY_QUEUE).append(_both(put, position))
 
 
 def _keep(spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame) -> None:
     """Write what waits still, and the position, in place of all messages and positions."""
-    kept = _waiting(spark, where).join(ended, F.col("message_id") == F.col("merge_id"), "left_anti")
-    where.place(RETRY_QUEUE).replace(
-        _of_the_queue("message", kept).unionByName(_of_the_queue("position", position)),
-        "kind IN ('message', 'position')",
-    )
+    waiting = rows_of(spark, where, "message")
+    kept = waiting.join(ended, F.col("message_id") == F.col("merge_id"), "left_anti")
+    where.place(RETRY_QUEUE).replace(_both(kept, position), "kind IN ('message', 'position')")
 
 
 def _strike(
@@ -311,6 +301,11 @@ def _folded(rows: DataFrame) -> DataFrame:
 def _first_queued(version: Column) -> dict[str, Column]:
     """What the queue says of when a message came into it."""
     return {"queued_version": version, "queued_at": F.col("recorded_at")}
+
+
+def _both(messages: DataFrame, position: DataFrame) -> DataFrame:
+    """Messages and the position, as rows of the queue."""
+    return _of_the_queue("message", messages).unionByName(_of_the_queue("position", position))
 
 
 def _of_the_queue(kind: str, rows: DataFrame) -> DataFrame:
