@@ -131,7 +131,7 @@ def wire_alone(url: str, count: int) -> float:
     """The physical limit: bodies built before, posted from as many threads as lanes."""
     calls = (
         json.dumps({"type": "track", "messageId": f"{n:026}", "userId": user, "properties": p})
-        for n, (user, p) in enumerate(values(count))
+        for n, (user, p) in enumerate(values(0, count))
     )
     bodies = list(packed(calls))
 

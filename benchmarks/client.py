@@ -23,7 +23,7 @@ ROUNDS = 5
 
 def ours(url: str, count: int) -> float:
     """Events a second of one round, from the first call to the last answer."""
-    prepared = list(values(count))
+    prepared = list(values(0, count))
 
     async def send() -> float:
         async with CustomerIO("benchmark", base_url=url) as cio:

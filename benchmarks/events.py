@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -47,6 +48,18 @@ def table(spark: SparkSession, first: int, count: int) -> DataFrame:
     )
 
 
+def rows(first: int, count: int) -> pa.Table:
+    """The same rows without Spark."""
+    people, properties = zip(*values(first, count), strict=True)
+    numbers = range(first, first + count)
+    second = [(FIRST_SECOND + number) * 1_000_000 for number in numbers]
+    return (
+        pa.Table.from_pylist(properties)
+        .append_column("customer_id", pa.array(people))
+        .append_column("ordered_at", pa.array(second, pa.timestamp("us", tz="UTC")))
+    )
+
+
 def as_json(changes: DataFrame, *, with_id: bool) -> DataFrame:
     """Rows of the change feed as calls, as plainly as Spark can: a column `call`."""
     properties = F.struct("order_id", "total", "currency", "items", "store", "note")
@@ -64,9 +77,9 @@ def as_json(changes: DataFrame, *, with_id: bool) -> DataFrame:
     return changes.select(call.alias("call"))
 
 
-def values(count: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def values(first: int, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """The same events from memory: user id and properties."""
-    for number in range(count):
+    for number in range(first, first + count):
         yield (
             f"customer-{number % PEOPLE}",
             {

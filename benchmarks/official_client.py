@@ -17,7 +17,7 @@ UPLOAD_SIZE = 2000
 
 def run(url: str, count: int) -> float:
     """Events a second of one round, from the first call to the last answer."""
-    prepared = list(values(count))
+    prepared = list(values(0, count))
     client = Client(
         "benchmark", host=url, max_queue_size=count + 1, upload_size=UPLOAD_SIZE, max_retries=0
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import events
+from deltalake import write_deltalake
 from pydantic import SecretStr
 from pyspark.sql import DataFrame, SparkSession
 from receivers import received
@@ -69,6 +70,12 @@ class Source:
         """One commit of *count* inserts."""
         rows = events.table(self.spark, self.rows, count)
         rows.write.format("delta").mode("append").save(self.path)
+        self.rows += count
+        self.version += 1
+
+    def commit_beside(self, count: int) -> None:
+        """The same by a writer of its own, which does not share this session's planning."""
+        write_deltalake(self.path, events.rows(self.rows, count), mode="append")
         self.rows += count
         self.version += 1
 

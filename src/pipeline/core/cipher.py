@@ -6,7 +6,7 @@ the first one parts the two.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+LINE_BREAK = b"\n"
 
 
 class KeyMissingError(Exception):
@@ -54,7 +55,7 @@ def keyring(current: bytes, *older: bytes) -> Keyring:
 def encrypt(keys: Keyring, message_id: str, envelope: bytes, call: bytes, nonce: bytes) -> bytes:
     """Nonce, ciphertext and tag. *nonce* is 12 fresh random bytes, made by the caller."""
     cipher = AESGCM(keys.keys[keys.current])
-    return nonce + cipher.encrypt(nonce, envelope + b"\n" + call, _associated(message_id))
+    return nonce + cipher.encrypt(nonce, envelope + LINE_BREAK + call, _associated(message_id))
 
 
 def decrypt(keys: Keyring, key_id: str, message_id: str, payload: bytes) -> tuple[bytes, bytes]:
@@ -64,19 +65,30 @@ def decrypt(keys: Keyring, key_id: str, message_id: str, payload: bytes) -> tupl
         KeyMissingError: give this target the older key as well.
         TamperedError: the payload was changed or belongs to another message.
     """
-    key = keys.keys.get(key_id)
-    if key is None:
-        raise KeyMissingError(
-            f"message {message_id}: payload key {key_id} is not at hand (there are "
-            f"{', '.join(sorted(keys.keys))}); add the older key to the keys of this target"
-        )
-    nonce, sealed = payload[:NONCE_BYTES], payload[NONCE_BYTES:]
-    try:
-        plain = AESGCM(key).decrypt(nonce, sealed, _associated(message_id))
-    except InvalidTag as error:
-        raise TamperedError(f"message {message_id}: its payload was changed") from error
-    envelope, _, call = plain.partition(b"\n")
+    envelope, _, call = opener(keys)(key_id, message_id, payload).partition(LINE_BREAK)
     return envelope, call
+
+
+def opener(keys: Keyring) -> Callable[[str, str, bytes], bytes]:
+    """What decrypts many payloads, by the id of its key and of its message, to both lines.
+
+    It raises as `decrypt` does. A key is prepared once here, which takes longer than to use it.
+    """
+    ciphers = {name: AESGCM(key).decrypt for name, key in keys.keys.items()}
+
+    def open_(key_id: str, message_id: str, payload: bytes) -> bytes:
+        opens = ciphers.get(key_id)
+        if opens is None:
+            raise KeyMissingError(
+                f"message {message_id}: payload key {key_id} is not at hand (there are "
+                f"{', '.join(sorted(ciphers))}); add the older key to the keys of this target"
+            )
+        try:
+            return opens(payload[:NONCE_BYTES], payload[NONCE_BYTES:], _associated(message_id))
+        except InvalidTag as error:
+            raise TamperedError(f"message {message_id}: its payload was changed") from error
+
+    return open_
 
 
 def _associated(message_id: str) -> bytes:

@@ -48,18 +48,17 @@ NOTHING = Packed(places=np.zeros(0, np.int64), bounds=np.zeros(1, np.int64))
 
 
 def pack(task: Task, least: int) -> Packed:
-    """Runs of *least* messages or more that one request delivered at their first attempt.
+    """Runs of *least* messages or more that one request delivered.
 
-    They agree in all columns of `outcomes` but id and entity. The many at first attempt alone are
-    worth it; and what reads the few others (the queue's fold, by `number`) needs no unpacking.
+    They agree in all columns of `outcomes` but id, entity, and their place in the queue, which is
+    over.
     """
     sealed = task.sealed
-    fits = (task.verdict == Verdict.ACCEPTED) & (sealed.number == 1) & (sealed.entities.codes >= 0)
-    fits &= task.request >= 0
+    fits = (task.verdict == Verdict.ACCEPTED) & (sealed.entities.codes >= 0) & (task.request >= 0)
     places = np.flatnonzero(fits)
     if least == 0 or len(places) < least:
         return NOTHING
-    keys: list[npt.NDArray[np.signedinteger]] = [task.request[places], *_differing(sealed, places)]
+    keys: list[npt.NDArray[np.signedinteger]] = [task.request[places], *_differing(task, places)]
     # Requests first, messages of one in their order; few requests sort by their 16 bits at once.
     requests = keys[0].astype(np.uint16) if len(task.requests) < 2**16 else keys[0]
     order = np.argsort(requests, kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
@@ -75,13 +74,16 @@ def pack(task: Task, least: int) -> Packed:
     return Packed(places=places[order[np.repeat(kept, counts)]], bounds=bounds)
 
 
-def _differing(sealed: Sealed, places: Places) -> Iterator[npt.NDArray[np.int64]]:
+def _differing(task: Task, places: Places) -> Iterator[npt.NDArray[np.int64]]:
     """Codes of the columns that are not the same in all messages; mostly none."""
-    here = pa.array(places)
+    sealed, here = task.sealed, pa.array(places)
     for column in (sealed.source_version, sealed.committed_at, sealed.call_number):
         numbers = column.take(here).cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-        if len(numbers) and numbers.min() != numbers.max():
+        if numbers.min() != numbers.max():
             yield numbers
+    for counts in (sealed.number[places], task.attempts[places]):
+        if counts.min() != counts.max():
+            yield counts.astype(np.int64)
     for column in (sealed.call_type, sealed.event, sealed.feed):
         codes = column.take(here).dictionary_encode()
         if len(codes.dictionary) + bool(codes.null_count) > 1:

@@ -44,8 +44,8 @@ def _packed(task: Task, packed: Packed, plan: Plan, now: datetime) -> pa.Table:
     return _table(
         count,
         kind=_same("accepted", count, "kind"),
-        number=_same(1, count, "number"),
-        attempts=_same(1, count, "attempts"),
+        number=pa.array(sealed.number[heads]),
+        attempts=pa.array(task.attempts[heads]),
         packed=pa.array(packed.counts),
         packed_ids=packed.ids(sealed),
         packed_entities=packed.entities(sealed),

@@ -12,6 +12,7 @@ from pipeline.core.cipher import KeyMissingError, Keyring, TamperedError, decryp
 from pipeline.core.fold import MESSAGE_KINDS
 from pipeline.core.records import COMMANDS, OUTCOMES
 from pipeline.operations.choice import Filter, MessageError, Pile
+from pipeline.tables import outcomes
 from pipeline.tables.layout import Layout
 from pipeline.tables.unpacked import unpacked
 from pipeline.tables.views import make_session_views
@@ -154,8 +155,7 @@ def payload(spark: SparkSession, where: Layout, message_id: str, keys: Keyring) 
         MessageError: none is kept, or it cannot be decrypted.
     """
     row = (
-        where.place(OUTCOMES)
-        .read(spark)
+        outcomes.of_waited(where.place(OUTCOMES).read(spark))
         .where(F.col("kind").isin(*MESSAGE_KINDS) & (F.col("message_id") == message_id))
         .groupBy("message_id")
         .agg(F.max_by(F.struct("payload", "payload_key_id"), "number").alias("newest"))

@@ -25,7 +25,7 @@ from pipeline.core.records import (
     Table,
 )
 from pipeline.settings import Retention
-from pipeline.tables import books
+from pipeline.tables import books, outcomes
 from pipeline.tables.layout import Layout, literal
 from pipeline.tables.refusal import is_conflict
 from pipeline.tables.unpacked import unpacked
@@ -48,7 +48,7 @@ class Removed:
 def spend_payloads(spark: SparkSession, where: Layout) -> Removed:
     """Take out payloads that nothing will be sent from: of ended messages, and of older rows."""
     place = where.place(OUTCOMES)
-    rows = place.read(spark)
+    rows = outcomes.of_waited(place.read(spark))
     holding = rows.where(F.col("kind").isin(*MAY_HOLD) & F.col("payload").isNotNull())
     ids = holding.select("message_id").distinct()
     newest = (

@@ -186,21 +186,22 @@ def _calls(
     """A row for each call of each change, and the columns that are the call's own."""
     outputs = [[plan.output() for plan in group] for group in groups]
     names = tuple(outputs[0][0])
+    applied = [group[0].applies() for group in groups[:-1]]
     if all(len(group) == 1 for group in groups):
-        return mapped, {name: _choose(groups, [one[0][name] for one in outputs]) for name in names}
+        return mapped, {name: _choose(applied, [one[0][name] for one in outputs]) for name in names}
     arrays = [
         F.array(*(F.struct(*(c.alias(n) for n, c in call.items())) for call in one))
         for one in outputs
     ]
-    exploded = mapped.withColumn(CALL, F.explode(_choose(groups, arrays)))
+    exploded = mapped.withColumn(CALL, F.explode(_choose(applied, arrays)))
     return exploded, {name: F.col(CALL).getField(name) for name in names}
 
 
-def _choose(groups: tuple[tuple[CallPlan, ...], ...], columns: list[Column]) -> Column:
-    """The column of the group that a row's operation belongs to."""
+def _choose(applied: list[Column], columns: list[Column]) -> Column:
+    """The column of the group that a row's operation belongs to: of the last where no other is."""
     chosen = columns[-1]
-    for group, column in zip(groups[:-1], columns[:-1], strict=True):
-        chosen = F.when(group[0].applies(), column).otherwise(chosen)
+    for applies, column in zip(applied, columns[:-1], strict=True):
+        chosen = F.when(applies, column).otherwise(chosen)
     return chosen
 
 

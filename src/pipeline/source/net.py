@@ -130,11 +130,16 @@ def content_hash(schema: T.StructType) -> Column:
 
 def quoted(name: str) -> Column:
     """A top-level column, whatever is in its name."""
-    return F.col("`" + name.replace("`", "``") + "`")
+    return F.col(backticked(name))
+
+
+def backticked(name: str) -> str:
+    """The same in SQL."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def _row(columns: tuple[str, ...]) -> Column:
-    return F.struct(*(quoted(name).alias(name) for name in columns))
+    return F.expr(f"struct({', '.join(map(backticked, columns))})")
 
 
 def _unhashable(type_: T.DataType) -> bool:

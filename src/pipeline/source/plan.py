@@ -102,7 +102,7 @@ class CallPlan:
         """Whether a change becomes this call."""
         if len(self.operations) == len(OPERATIONS):
             return F.lit(True)
-        return F.col(OPERATION).isin(*self.operations)
+        return F.expr(f"{OPERATION} IN ({', '.join(map(repr, self.operations))})")
 
     def guarded(self, column: Column) -> Column:
         """*column* where the call is sent, null elsewhere and not evaluated."""

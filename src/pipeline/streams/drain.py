@@ -14,8 +14,8 @@ from functools import partial
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipeline.core import unseal as unsealing
 from pipeline.core.rate import adapt
-from pipeline.core.unseal import unseal
 from pipeline.delivery.plan import Barrier
 from pipeline.delivery.probe import Probe
 from pipeline.log import logger
@@ -124,7 +124,8 @@ class Drain:
     def _send(self, spark: SparkSession, runs: DataFrame, read_at: float, upto: int) -> SliceResult:
         """Send whole runs, and learn how fast to go on."""
         partitions = self.runtime.settings.delivery.tasks
-        rows = runs.repartition(partitions, F.col("entity_hash")).sortWithinPartitions(
+        needed = runs.select(*unsealing.COLUMNS, "queued_version")
+        rows = needed.repartition(partitions, F.col("entity_hash")).sortWithinPartitions(
             "queued_version", "position"
         )
         top = self.runtime.top_rate(JOB)
@@ -132,7 +133,7 @@ class Drain:
             job=JOB,
             feed=None,
             rows=rows,
-            read=partial(unseal, keys=self.runtime.keys().payload_keys),
+            read=partial(unsealing.unseal, keys=self.runtime.keys().payload_keys),
             rate=self.rate or top,
             waive_ratio=True,  # one feed's bad rows must not park all the others'
         )

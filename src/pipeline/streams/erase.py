@@ -208,7 +208,8 @@ def _set_stage(spark: SparkSession, where: Layout, mark: Mark, stage: str | None
 
 def _newest(spark: SparkSession, where: Layout, entities: set[bytes]) -> DataFrame:
     """The newest outcome of each message of these entities that was ever queued or dead."""
-    rows = where.place(OUTCOMES).read(spark, outcomes.version(spark, where))
+    stored = where.place(OUTCOMES).read(spark, outcomes.version(spark, where))
+    rows = outcomes.of_waited(stored)
     ids = (
         rows.where(F.col("kind").isin("queued", "dead"))
         .join(F.broadcast(_hashes(spark, entities)), F.col("entity_hash") == F.col("hash"), "semi")

@@ -16,9 +16,10 @@ from pyspark.sql import functions as F
 
 from pipeline.core.fold import MESSAGE_KINDS, OutcomeRow
 from pipeline.core.packed import COLUMNS as PACKED
+from pipeline.core.packed import COUNT, unpack
 from pipeline.core.records import OUTCOMES
 from pipeline.tables.layout import Layout
-from pipeline.tables.unpacked import unpacked
+from pipeline.tables.unpacked import each_of, unpacked
 
 REPORTS: Final = ("task", "request")
 """Kinds of rows that are about a slice's part or a request, not about a message."""
@@ -50,15 +51,23 @@ def version(spark: SparkSession, where: Layout) -> int:
     return where.place(OUTCOMES).version(spark)
 
 
-def message_rows(
+def concerning_queue(
     spark: SparkSession, where: Layout, after: int, upto: int | None = None
 ) -> DataFrame:
     """Rows of messages that can concern the queue, with `_commit_version`, after commit *after*.
 
     A first outcome that is an end state was never queued, so the many accepted at first try are
-    left out: they are `number` 1, which their files' statistics and pages tell.
+    left out: they are `number` 1, which their files' statistics and pages tell. As they are stored:
+    what was accepted may be packed.
     """
     return inserted(spark, where, after, upto).where(_concerns_queue())
+
+
+def message_rows(
+    spark: SparkSession, where: Layout, after: int, upto: int | None = None
+) -> DataFrame:
+    """The same with a row for each message."""
+    return each_of(concerning_queue(spark, where, after, upto))
 
 
 def read_on(
@@ -66,20 +75,21 @@ def read_on(
 ) -> pa.Table:
     """Narrow rows after commit *after*: what concerns the queue, and the rows of tasks.
 
-    With the requests of one *slice_* (job, number). Each slice has rows of tasks, so the highest
-    `_commit_version` says how far was read.
+    A row for each message. With the requests of one *slice_* (job, number). Each slice has rows of
+    tasks, so the highest `_commit_version` says how far was read.
     """
     wanted = _concerns_queue() | (F.col("kind") == "task")
     if slice_ is not None:
         job, number = slice_
         own = (F.col("job") == job) & (F.col("slice") == number)
         wanted |= (F.col("kind") == "request") & own
-    return inserted(spark, where, after).where(wanted).select(*_FOLDED, *_REPORTED).toArrow()
+    rows = inserted(spark, where, after).where(wanted)
+    return unpack(rows.select(*_FOLDED, *_REPORTED, *PACKED).toArrow())
 
 
 def _concerns_queue() -> Column:
-    message = F.col("kind").isin(*MESSAGE_KINDS)
-    return message & ((F.col("kind") == "queued") | (F.col("number") > 1))
+    kinds = ", ".join(map(repr, MESSAGE_KINDS))
+    return F.expr(f"kind IN ({kinds}) AND (kind = 'queued' OR number > 1)")
 
 
 def inserted(spark: SparkSession, where: Layout, after: int, upto: int | None = None) -> DataFrame:
@@ -124,11 +134,16 @@ def newest(
 ) -> DataFrame:
     """The newest outcome of each of these messages, at one pinned version.
 
-    Those that *waited* once, or died, are in no packed row: then these need not be unpacked.
+    Where they all *waited* once, or died, what was accepted at its first try is left out.
     """
     rows = where.place(OUTCOMES).read(spark, version(spark, where))
-    rows = rows if waited else unpacked(rows, ids)
+    rows = of_waited(rows) if waited else unpacked(rows, ids)
     return newest_of(rows.where(F.col("message_id").isin(*ids)))
+
+
+def of_waited(rows: DataFrame) -> DataFrame:
+    """All outcomes of messages that waited once, or died, a row each; of others not all."""
+    return unpacked(rows.where(F.col(COUNT).isNull() | (F.col("number") > 1)))
 
 
 def newest_of(rows: DataFrame) -> DataFrame:

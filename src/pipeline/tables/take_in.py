@@ -19,11 +19,14 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from pipeline.core.erasure import REQUESTED
+from pipeline.core.packed import COLUMNS as PACKED
+from pipeline.core.packed import COUNT
 from pipeline.core.records import RETRY_QUEUE
 from pipeline.tables import outcomes
 from pipeline.tables.layout import Layout
 from pipeline.tables.place import assignments, insertion
 from pipeline.tables.retry_queue import KINDS, Positions, rows_of
+from pipeline.tables.unpacked import each_of
 
 _RESCHEDULED: Final = (
     "number", "attempts", "stage", "reason", "detail", "next_attempt_at", "payload",
@@ -62,13 +65,14 @@ LAG: Final = 50
 class Found:
     """What outcomes have that is to be taken in."""
 
-    rows: int
+    messages: int
+    """Outcomes of messages: a message may have several."""
     upto: int
     """Commit of the newest of them."""
     highest: int
     """Highest number of an outcome: 1 where all were queued at their first try."""
     queued: int
-    """Of them; the others are ends."""
+    """Of *messages*; the others are ends."""
     requests: int
     """To erase: each leaves its mark in the same commit."""
 
@@ -76,9 +80,9 @@ class Found:
 def _find(spark: SparkSession, where: Layout, at: Positions) -> Found | None:
     """What is to be taken in after the position; None where nothing is."""
     row = (
-        outcomes.message_rows(spark, where, at.outcomes)
+        outcomes.concerning_queue(spark, where, at.outcomes)
         .agg(
-            F.count("*").alias("rows"),
+            F.sum(F.coalesce(COUNT, F.lit(1))).alias("messages"),
             F.max("_commit_version").alias("upto"),
             F.max("number").alias("highest"),
             F.count_if(F.col("kind") == "queued").alias("queued"),
@@ -86,7 +90,7 @@ def _find(spark: SparkSession, where: Layout, at: Positions) -> Found | None:
         )
         .first()
     )
-    return Found(**row.asDict()) if row is not None and row["rows"] else None
+    return Found(**row.asDict()) if row is not None and row["messages"] else None
 
 
 def take_in(
@@ -125,8 +129,11 @@ def _commit(
 ) -> None:
     """Choose the way, and go it."""
     position = _position(spark, where, at, to)
-    rows = None if found is None else outcomes.message_rows(spark, where, at.outcomes, to.outcomes)
-    if rows is None or found is None or found.requests or lifted or at.rows > POSITION_ROWS:
+    if found is None:
+        _merge(spark, where, at, position, None, found, lifted)
+        return
+    rows = outcomes.concerning_queue(spark, where, at.outcomes, to.outcomes)
+    if found.requests or lifted or at.rows > POSITION_ROWS:
         _merge(spark, where, at, position, rows, found, lifted)
     elif found.highest == 1:
         _put(where, position, rows)
@@ -146,7 +153,7 @@ def _skipped(
     if commands_position == at.commands and newest - at.outcomes < LAG:
         return None
     # Between the two reads somebody may have queued a message: the position must stay before it.
-    if not outcomes.message_rows(spark, where, at.outcomes, newest).isEmpty():
+    if not outcomes.concerning_queue(spark, where, at.outcomes, newest).isEmpty():
         return None if commands_position == at.commands else at.outcomes
     return newest
 
@@ -168,15 +175,16 @@ def _position(spark: SparkSession, where: Layout, at: Positions, to: Positions) 
 
 
 def _are_much(spark: SparkSession, where: Layout, found: Found) -> bool:
-    if found.rows < KEPT_FROM:
+    if found.messages < KEPT_FROM:
         return False
-    return found.rows >= MUCH * rows_of(spark, where, "message").count()
+    return found.messages >= MUCH * rows_of(spark, where, "message").count()
 
 
 def _ended(ends: DataFrame, found: Found) -> DataFrame:
     """Their ids; one that died and was discarded has ended twice."""
-    ids = ends.select(F.lit("message").alias("merge_kind"), F.col("message_id").alias("merge_id"))
-    return F.broadcast(ids) if found.rows <= NAMED_ROWS else ids
+    each = each_of(ends.select("message_id", "entity_hash", *PACKED))
+    ids = each.select(F.lit("message").alias("merge_kind"), F.col("message_id").alias("merge_id"))
+    return F.broadcast(ids) if found.messages <= NAMED_ROWS else ids
 
 
 def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
@@ -186,10 +194,16 @@ def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
 
 
 def _keep(spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame) -> None:
-    """Write what waits still, and the position, in place of all messages and positions."""
+    """Write what waits still, and the position, in place of all messages and positions.
+
+    Mostly nothing waits any more: then no payload is read.
+    """
     waiting = rows_of(spark, where, "message")
     kept = waiting.join(ended, F.col("message_id") == F.col("merge_id"), "left_anti")
-    where.place(RETRY_QUEUE).replace(_both(kept, position), "kind IN ('message', 'position')")
+    rows = _of_the_queue("position", position)
+    if not kept.select("message_id").isEmpty():
+        rows = _both(kept, position)
+    where.place(RETRY_QUEUE).replace(rows, "kind IN ('message', 'position')")
 
 
 def _strike(
@@ -215,8 +229,8 @@ def _merge(
     """Find the files of what is taken in, and rewrite these; marks are set and lifted."""
     source = _named_position(position)
     if rows is not None and found is not None:
-        folded = _folded(rows)
-        if found.rows <= LOCAL_ROWS:
+        folded = _folded(each_of(rows))
+        if found.messages <= LOCAL_ROWS:
             folded = spark.createDataFrame(folded.toArrow(), folded.schema)
         source = source.unionByName(folded, True)
         if found.requests:

@@ -1,7 +1,7 @@
 """A row of `outcomes` for each message, in SQL: the packed rows of `core.packed` are unpacked.
 
 Whoever counts or names messages reads this. The table itself is enough for requests and tasks, and
-for what ever waited or died: packed are those alone that were accepted at once.
+for what waits or died: packed are those alone that were accepted.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ _ALONE: Final = f"{COUNT} IS NULL"
 # The kind is said for the sake of the partitions: no other one is opened.
 _TOGETHER: Final = f"kind = 'accepted' AND {COUNT} IS NOT NULL"
 _SHARED: Final = tuple(name for name in NAMES if name not in {"message_id", "entity_hash"})
+_OWN: Final = ("message_id", "entity_hash", *COLUMNS)
 # The outer lambda holds the long values: a column's would be copied anew for each message.
 _EACH: Final = f"""inline(flatten(transform(
             array(named_struct('ids', {IDS}, 'hashes', {ENTITIES})),
@@ -30,6 +31,9 @@ _EACH: Final = f"""inline(flatten(transform(
                 CAST(substring(p.ids, i * {ID_LENGTH} + 1, {ID_LENGTH}) AS STRING),
                 'entity_hash',
                 substring(p.hashes, i * {ENTITY_HASH_BYTES} + 1, {ENTITY_HASH_BYTES}))))))"""
+_ALONE_OR_EACH: Final = f"""inline(IF({COUNT} IS NULL,
+            array(named_struct('message_id', message_id, 'entity_hash', entity_hash)),
+            {_EACH.removeprefix("inline(")})"""
 FEW: Final = 8
 """Ids that are looked for in packed rows as they are: of more it is quicker to unpack them all."""
 
@@ -57,3 +61,12 @@ def unpacked(rows: DataFrame, ids: Sequence[str] = ()) -> DataFrame:
         rows = rows.where(F.col(COUNT).isNull() | reduce(or_, held))
     packed = rows.where(_TOGETHER).selectExpr(*_SHARED, _EACH)
     return rows.where(_ALONE).select(*NAMES).unionAll(packed.select(*NAMES))
+
+
+def each_of(rows: DataFrame) -> DataFrame:
+    """The same in one pass and with all other columns of *rows*: where they are read once.
+
+    No filter of what reads it reaches the files.
+    """
+    others = [name for name in rows.columns if name not in _OWN]
+    return rows.selectExpr(*others, _ALONE_OR_EACH)

@@ -18,14 +18,14 @@ _OWN: Final[Mapping[str, str]] = {
         FROM {message_outcomes}
         WHERE kind IN ('accepted', 'queued', 'dead', 'skipped', 'cancelled')
         GROUP BY message_id""",
-    "dead_letters": f"""
+    "dead_letters": """
         SELECT message_id, newest.feed, newest.source_version, newest.call_type, newest.event,
                newest.entity_hash, newest.stage, newest.reason, newest.detail, newest.payload,
                newest.payload_key_id, newest.attempts, newest.recorded_at
         FROM (SELECT message_id, max_by(struct(*), number) AS newest
-              FROM (SELECT * FROM {{{OUTCOMES.name}}} WHERE kind = 'dead'
+              FROM (SELECT * FROM {message_outcomes} WHERE kind = 'dead'
                     UNION ALL
-                    SELECT * FROM {{{OUTCOMES.name}}}
+                    SELECT * FROM {message_outcomes}
                     WHERE kind IN ('accepted', 'queued', 'skipped', 'cancelled') AND number > 1)
               GROUP BY message_id)
         WHERE newest.kind = 'dead'""",

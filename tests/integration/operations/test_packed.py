@@ -19,7 +19,7 @@ from pipeline.keys import Secrets
 from pipeline.operations import erase, messages
 from pipeline.operations.choice import MessageError
 from pipeline.operations.export import export
-from pipeline.operations.retention import closed_upto, remove_old
+from pipeline.operations.retention import closed_upto, remove_old, spend_payloads
 from pipeline.operations.status import status
 from pipeline.settings import Retention, Settings
 from pipeline.tables import books, outcomes
@@ -82,7 +82,7 @@ def message(number, kind="accepted", outcome=1, **more):
 
 
 def history(*, packs: bool):
-    """Three runs that can share a row, and messages of every other kind beside them."""
+    """Four runs that can share a row, and messages of every other kind beside them."""
     people = {"feed": "people", "call_type": "identify", "event": None}
     people |= {"recorded_at": NOW - timedelta(seconds=70)}
     lone = {"position": None}  # which is not kept of what is packed
@@ -90,9 +90,11 @@ def history(*, packs: bool):
         [message(n, **lone) for n in range(20)],
         [message(n, **lone, source_version=2, committed_at=None) for n in range(100, 103)],
         [message(n, **lone, **people) for n in range(200, 207)],
+        [message(n, outcome=2, **lone, slice=9) for n in (56, 57, 58)],
     ]
     waits = {"stage": "destination", "reason": "http_503", "next_attempt_at": NOW}
     rest = [
+        *(message(n, "queued", **waits, payload=b"x", payload_key_id="k") for n in (56, 57, 58)),
         message(50),
         message(51, "queued", **waits),
         message(51, outcome=2),
@@ -159,7 +161,7 @@ def both(spark, tmp_path_factory, lay_tables):
         where = layout(settings)
         lay_tables(where)
         append_rows(spark, where, OUTCOMES, history(packs=packs))
-        versions = [booked("orders", 1, 26), booked("orders", 2, 5), booked("people", 1, 7)]
+        versions = [booked("orders", 1, 29), booked("orders", 2, 5), booked("people", 1, 7)]
         append_rows(spark, where, BOOKS, [*versions, booked("people", 2, 1)])
         made.append(Installation(settings, where))
     return tuple(made)
@@ -204,8 +206,8 @@ def test_a_row_each_is_all_there(spark, both):
         assert {(r["message_id"], bytes(r["entity_hash"])) for r in accepted} == {
             (r["message_id"], r["entity_hash"]) for r in wanted
         }
-        assert len(accepted) == len(wanted) == 32
-        assert spark.table("ledger").count() == 36
+        assert len(accepted) == len(wanted) == 35
+        assert spark.table("ledger").count() == 39
 
 
 def test_filters_reach_the_files(spark, both):
@@ -228,7 +230,7 @@ def test_filters_reach_the_files(spark, both):
 
 def test_books_and_barrier_say_the_same(spark, same):
     """A feed would resume too early and send again, or its books would never close."""
-    assert same(lambda _, where: books.recorded(spark, where, "orders")) == {1: 25, 2: 4}
+    assert same(lambda _, where: books.recorded(spark, where, "orders")) == {1: 28, 2: 4}
     assert same(lambda _, where: books.recorded(spark, where, "people", 1, 1)) == {1: 7}
     assert same(lambda _, where: books.resume_after(spark, where, "orders")) == 0
     known = same(lambda _, where: outcomes.known_ids(spark, where, "orders", 2, 2))
@@ -246,7 +248,7 @@ def test_the_newest_outcomes_say_the_same(spark, same):
     many = [name_of(n) for n in range(60)]
     found = same(lambda _, where: told(outcomes.newest(spark, where, few)))
     assert {r["message_id"]: r["number"] for r in found} == {few[0]: 1, few[1]: 2, few[2]: 1}
-    assert len(same(lambda _, where: told(outcomes.newest(spark, where, many)))) == 26
+    assert len(same(lambda _, where: told(outcomes.newest(spark, where, many)))) == 29
     waited = same(
         lambda _, where: (
             outcomes.newest(spark, where, [few[1]], waited=True)
@@ -274,9 +276,11 @@ def test_what_people_ask_for_says_the_same(spark, same):
     """Somebody would be told that nothing is known of a message that was accepted."""
     found = same(lambda _, where: messages.history(spark, where, name_of(101)))
     assert [(row["kind"], row["request_id"]) for row in found] == [("accepted", "r2")]
+    keys = SECRETS.payload_keys
     for question in (
         lambda _, where: messages.history(spark, where, name_of(101)[1:] + "9"),
-        lambda _, where: messages.payload(spark, where, name_of(101), SECRETS.payload_keys),
+        lambda _, where: messages.payload(spark, where, name_of(101), keys),
+        lambda _, where: messages.payload(spark, where, name_of(57), keys),  # ended since
     ):
         with pytest.raises(MessageError):
             same(question)
@@ -302,13 +306,13 @@ def test_figures_say_the_same(spark, same):
         found = measure.figures(spark, settings, feeds, known, {})
         return [(f.accepted, f.dead, f.freshness_seconds, f.earliest_seconds) for f in found]
 
-    assert same(figures) == [(25, 1, 40.0, 40.0), (7, 0, 30.0, 30.0)]
+    assert same(figures) == [(28, 1, 40.0, 40.0), (7, 0, 30.0, 30.0)]
     shown = same(
         lambda settings, _: [
             (f.feed, f.accepted_24h, f.open_messages) for f in status(spark, settings).feeds
         ]
     )
-    assert shown == [("orders", 25, 2), ("people", 7, 1)]
+    assert shown == [("orders", 28, 2), ("people", 7, 1)]
 
 
 def test_the_way_back_gives_a_row_each(spark, both, tmp_path):
@@ -327,6 +331,7 @@ def test_the_way_back_gives_a_row_each(spark, both, tmp_path):
 
 def test_retention_closes_and_removes_the_same(spark, same):
     """Books would never close, or what is removed would leave its packed rows behind."""
+    assert same(lambda _, where: spend_payloads(spark, where).rows) == 3  # not the one that waits
     after = NOW + timedelta(days=1)
     assert same(lambda _, where: closed_upto(spark, where, after, after)) == {"people": 1}
     for one in ("orders", "people"):
@@ -336,4 +341,4 @@ def test_retention_closes_and_removes_the_same(spark, same):
     later = NOW + timedelta(days=2)
     same(lambda _, where: bool(remove_old(spark, where, keep, later)))
     assert same(lambda _, where: books.recorded(spark, where, "people")) == {}
-    assert same(lambda _, where: books.recorded(spark, where, "orders")) == {1: 25, 2: 4}
+    assert same(lambda _, where: books.recorded(spark, where, "orders")) == {1: 28, 2: 4}

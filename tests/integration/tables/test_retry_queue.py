@@ -49,6 +49,27 @@ def outcome(message, kind, number, entity=b"x" * 16, **more):
     }
 
 
+def together(rows):
+    """The same with those that were accepted, and are of one number, in a packed row."""
+    runs = {}
+    for row in rows:
+        if row["kind"] == "accepted":
+            runs.setdefault(row["number"], []).append(row)
+    packed = [
+        run[0]
+        | {
+            "message_id": None,
+            "entity_hash": None,
+            "position": None,
+            "packed": len(run),
+            "packed_ids": "".join(row["message_id"] for row in run).encode(),
+            "packed_entities": b"".join(row["entity_hash"] for row in run),
+        }
+        for run in runs.values()
+    ]
+    return packed + [row for row in rows if row["kind"] != "accepted"]
+
+
 def test_tables_are_made_once_and_checked(spark, where):
     """Made again, nothing is made; another format is refused with what to do."""
     assert create_tables(spark, where) == ()
@@ -66,7 +87,8 @@ def test_what_is_taken_in_is_the_fold(spark, where, monkeypatch, kept_from):
     """Random histories of a few messages: the table holds what the pure fold holds, in order."""
     monkeypatch.setattr(taking_in, "KEPT_FROM", kept_from)
     choose = random.Random(20261122)
-    numbers = dict.fromkeys("abcde", 0)
+    names = [one * 26 for one in "abcde"]
+    numbers = dict.fromkeys(names, 0)
     state_of: dict[str, str] = {}
     history: list[OutcomeRow] = []
     for turn in range(4):
@@ -74,14 +96,14 @@ def test_what_is_taken_in_is_the_fold(spark, where, monkeypatch, kept_from):
             rows = []
             waiting = [one for one, kind in state_of.items() if kind == "queued"]
             ending = turn == 3 and len(waiting) > 1  # the last turn has ends alone
-            for message in waiting[1:2] if ending else choose.sample("abcde", 3):
+            for message in waiting[1:2] if ending else choose.sample(names, 3):
                 kind = "queued" if state_of.get(message) != "queued" else choose.choice(KINDS)
                 kind = "accepted" if ending else kind
                 numbers[message] += 1
                 state_of[message] = kind
-                place = ord(message)  # a message keeps it
+                place = ord(message[0])  # a message keeps it
                 rows.append(outcome(message, kind, numbers[message], position=place))
-            append_rows(spark, where, OUTCOMES, rows)
+            append_rows(spark, where, OUTCOMES, together(rows))
             version = outcomes.version(spark, where)
             history += [
                 OutcomeRow(

@@ -10,9 +10,9 @@ FROM (SELECT message_id, max_by(feed, number) AS feed, max_by(reason, number) AS
              min(recorded_at) AS queued_at, min(committed_at) AS committed_at
       FROM (SELECT *, max(CASE WHEN kind <> 'queued' THEN number END)
                         OVER (PARTITION BY message_id) AS ended
-            FROM (SELECT * FROM {outcomes} WHERE kind = 'queued'
+            FROM (SELECT * FROM {message_outcomes} WHERE kind = 'queued'
                   UNION ALL
-                  SELECT * FROM {outcomes}
+                  SELECT * FROM {message_outcomes}
                   WHERE kind IN ('accepted', 'dead', 'skipped', 'cancelled') AND number > 1))
       WHERE kind = 'queued' AND number > coalesce(ended, 0)
       GROUP BY message_id)
