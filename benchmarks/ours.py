@@ -34,14 +34,21 @@ PATIENCE = 600
 
 
 def settings(
-    folder: Path, url: str, delivery: Mapping[str, Any], trigger: str = "PT0S", **more: Any
+    folder: Path,
+    url: str,
+    delivery: Mapping[str, Any],
+    *,
+    gzip: bool = False,
+    rate: Mapping[str, Any] | None = None,
+    **triggers: Any,
 ) -> Settings:
     """As in production, with all checks on; only the places are the benchmark's own."""
     return Settings(
         target="bench",
-        destination={"base_url": url, **more},
+        destination={"base_url": url, "gzip": gzip},
         delivery=dict(delivery),
-        triggers={"deliver": trigger},
+        rate=dict(rate or {}),
+        triggers={"deliver": "PT0S", **triggers},
         sources={"root": str(folder)},
         tables={"root": str(folder / "tables"), "checkpoints": str(folder / "checkpoints")},
     )

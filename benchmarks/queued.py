@@ -2,10 +2,11 @@
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, Final
 
 import alternatives as others
 from measure import TASKS, WARM, WHOLE, Bench, Target, target
@@ -29,6 +30,11 @@ from pipeline.tables.layout import create_tables, layout
 from pipeline.tables.take_in import take_in
 
 PARKED = "2999-01-01"
+SAME: Final[Mapping[str, Any]] = {
+    "rate": {"deliver_share": 0.5},
+    "drain_rows": WHOLE["slice_rows"],
+}
+"""Neither job has more of the API's rate than the other, nor larger slices."""
 DUE = 100
 """Messages that come due for each tick."""
 
@@ -115,7 +121,7 @@ def queue(bench: Bench, name: str) -> Iterator[Queue]:
     with receiver() as url:
         source = Source(bench.spark, str(bench.folder / f"{name}-source"))
         source.create()
-        given = settings(bench.folder / name, url, WHOLE)
+        given = settings(bench.folder / name, url, WHOLE, **SAME)
         runtime = Runtime(settings=given, secrets=SECRETS)
         create_tables(bench.spark, layout(given))
         deliver, drain = claim_all(bench.spark, runtime, ["deliver/orders", "drain"])
@@ -125,10 +131,11 @@ def queue(bench: Bench, name: str) -> Iterator[Queue]:
 def drained(bench: Bench) -> list[Target]:
     """Messages a second that drain sends from a full queue, against deliver's of as many.
 
-    What fills the queue is taken in while an outage lasts, so that has a figure of its own.
+    Both in one slice, and at the same rate: by default drain has a fifth of it, 190 requests a
+    second. What fills the queue is taken in while an outage lasts, so it has a figure of its own.
     """
-    count = max(bench.events // 10, 1000)
-    with bench.ours("beside-drain") as run:
+    count = bench.events
+    with bench.ours("beside-drain", **SAME) as run:
         direct = [run.round(count) for _ in range(bench.rounds)]
     taken_in, waited = [], []
     with queue(bench, "drain") as full:

@@ -1,0 +1,31 @@
+"""The pipeline with so many tasks at once, in a process of its own: events/s of each round as JSON.
+
+Run: python benchmarks/at_once.py TASKS LATENCY_MS EVENTS ROUNDS. Spark then has so many threads for
+all that it does: with one, reading, counting and mapping have one, too.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import Bench
+
+from pipeline import log
+from pipeline.tables.session import local_session
+
+
+def main(tasks: int, latency_ms: float, events: int, rounds: int) -> None:
+    """Print one figure a round, as a line of JSON; the first are of a Java that is not warm."""
+    log.set_up()
+    spark = local_session("bench", f"local[{tasks}]", memory="4g", java="-XX:+UseParallelGC")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench.start(spark, Path(folder), events, rounds, 1)
+        with bench.ours("at-once", latency_ms=latency_ms, tasks=tasks) as run:
+            found = [run.round(events) for _ in range(rounds)]
+        spark.stop()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
