@@ -54,8 +54,20 @@ def keyring(current: bytes, *older: bytes) -> Keyring:
 
 def encrypt(keys: Keyring, message_id: str, envelope: bytes, call: bytes, nonce: bytes) -> bytes:
     """Nonce, ciphertext and tag. *nonce* is 12 fresh random bytes, made by the caller."""
-    cipher = AESGCM(keys.keys[keys.current])
-    return nonce + cipher.encrypt(nonce, envelope + LINE_BREAK + call, _associated(message_id))
+    return sealer(keys)(message_id, envelope + LINE_BREAK + call, nonce)
+
+
+def sealer(keys: Keyring) -> Callable[[str, bytes, bytes], bytes]:
+    """What encrypts many payloads: id of the message, both lines, and a nonce, to a payload.
+
+    The key is prepared once here, which takes longer than to use it.
+    """
+    seals = AESGCM(keys.keys[keys.current]).encrypt
+
+    def seal(message_id: str, lines: bytes, nonce: bytes) -> bytes:
+        return nonce + seals(nonce, lines, _associated(message_id))
+
+    return seal
 
 
 def decrypt(keys: Keyring, key_id: str, message_id: str, payload: bytes) -> tuple[bytes, bytes]:
@@ -72,7 +84,7 @@ def decrypt(keys: Keyring, key_id: str, message_id: str, payload: bytes) -> tupl
 def opener(keys: Keyring) -> Callable[[str, str, bytes], bytes]:
     """What decrypts many payloads, by the id of its key and of its message, to both lines.
 
-    It raises as `decrypt` does. A key is prepared once here, which takes longer than to use it.
+    It raises as `decrypt` does; each key is prepared once.
     """
     ciphers = {name: AESGCM(key).decrypt for name, key in keys.keys.items()}
 

@@ -182,6 +182,7 @@ BOOKS: Final = Table(
         ("committed_at", "timestamp", "When the version was committed"),
         ("booked_at", "timestamp", "When it was read"),
     ),
+    properties={"delta.checkpointInterval": "50"},
 )
 """Neither partitioned nor clustered: a week of eight feeds with a commit a minute each is one file
 of 143 KB, which a reader has whole; by feed it would be 8 files of 1,045 KB in all, and each append

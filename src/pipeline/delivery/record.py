@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.cipher import NONCE_BYTES, encrypt
+from pipeline.core.cipher import LINE_BREAK, NONCE_BYTES, sealer
 from pipeline.core.outcome import Accepted, Held, Mixed, Rejected, Retryable
 from pipeline.core.packed import fixed
 from pipeline.core.records import OUTCOMES
@@ -150,19 +150,16 @@ def _waiting(
     due: dict[int, datetime] = {}
     sealed = task.sealed
     verdict = task.verdict[kept]
-    may_be_sent = (verdict == Verdict.QUEUED) | (verdict == Verdict.DEAD)
-    for row in np.flatnonzero(may_be_sent).tolist():
+    rows = np.flatnonzero((verdict == Verdict.QUEUED) | (verdict == Verdict.DEAD))
+    calls = sealed.bodies.take(pa.array(kept[rows])).to_pylist()
+    envelopes = [envelope + LINE_BREAK for envelope in sealed.envelopes]
+    seal = sealer(plan.keys)
+    for row, call in zip(rows.tolist(), calls, strict=True):
         place = int(kept[row])
         message_id = sealed.ids[place].tobytes().decode()
-        call = sealed.bodies[place].as_py()
         if call is not None:
-            payloads[row] = encrypt(
-                plan.keys,
-                message_id,
-                sealed.envelope_at(place),
-                call.removesuffix(b","),
-                os.urandom(NONCE_BYTES),
-            )
+            lines = envelopes[sealed.envelope[place]] + call.removesuffix(b",")
+            payloads[row] = seal(message_id, lines, os.urandom(NONCE_BYTES))
             key_ids[row] = plan.keys.current
         if task.failed[place] and task.verdict[place] == Verdict.QUEUED:
             number = int(sealed.number[place])

@@ -1,7 +1,8 @@
 """A feed that was held against its table: what the rest of `source` works with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from pyspark.sql import types as T
 
@@ -27,3 +28,5 @@ class CheckedFeed:
     """Where the feed's consent table is, if it has one."""
     fallible: bool
     """An expression may raise for some rows, so those are looked for first (`isolate`)."""
+    columns: dict[bool, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What `draft` made of all this once, for each micro-batch: a thousand calls to Java."""

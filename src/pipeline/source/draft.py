@@ -1,6 +1,7 @@
 """Net changes to drafts: mapped, checked, in each entity's order, ready to be sealed."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -156,17 +157,37 @@ def messages(
     With *in_parts*, the calls' values stand in columns beside the drafts, where the feed has a
     template (`source.parts`), and sealing assembles the calls of them.
     """
+    steps = checked.columns.get(in_parts)
+    if steps is None:
+        steps = checked.columns[in_parts] = _steps(checked, in_parts=in_parts)
+    mapped = with_before(_add(ordered, steps.decided), checked.schema, steps.before)
+    mapped = _add(_add(mapped, steps.evaluated), steps.finished)
+    if steps.calls is not None:
+        mapped = mapped.withColumn(CALL, F.explode(steps.calls))
+    return mapped.select(*steps.drafts, *extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """The columns of each step from an opened change to its drafts."""
+
+    decided: Columns
+    before: Columns
+    evaluated: Columns
+    finished: Columns
+    calls: Column | None
+    """An array of a change's calls, where there may be several: each becomes a row."""
+    drafts: tuple[Column, ...]
+
+
+def _steps(checked: CheckedFeed, *, in_parts: bool) -> _Steps:
     values = part_columns(checked) if in_parts else {}
     groups = call_plans(checked, assembled=bool(values))
     plans = [plan for group in groups for plan in group]
     time = moment(checked.feed, COMMITTED_AT)
     if checked.feed.event_time is not None:
         time = F.when(F.col(PASSED), time)
-    mapped = _add(ordered, {TIME: time}, *(plan.decide() for plan in plans))
-    mapped = with_before(mapped, checked.schema, _merged(plan.before() for plan in plans))
-    mapped = _add(mapped, *(plan.evaluate() for plan in plans))
-    mapped = _add(mapped, *(plan.finish() for plan in plans))
-    mapped, columns = _calls(mapped, groups)
+    calls, columns = _calls(groups)
     all_columns = {
         **columns,
         "digest": _digest(checked, columns["call_number"]),
@@ -177,24 +198,28 @@ def messages(
     names = (*NAMES, ENVELOPE.name) if checked.feed.has_envelopes else NAMES
     sent = next((plan for plan in plans if plan.assembled), None)
     beside = [sent.guarded(column).alias(name) for name, column in values.items() if sent]
-    return mapped.select(*(all_columns[name].alias(name) for name in names), *beside, *extra)
+    return _Steps(
+        decided=_merged(({TIME: time}, *(plan.decide() for plan in plans))),
+        before=_merged(plan.before() for plan in plans),
+        evaluated=_merged(plan.evaluate() for plan in plans),
+        finished=_merged(plan.finish() for plan in plans),
+        calls=calls,
+        drafts=(*(all_columns[name].alias(name) for name in names), *beside),
+    )
 
 
-def _calls(
-    mapped: DataFrame, groups: tuple[tuple[CallPlan, ...], ...]
-) -> tuple[DataFrame, Columns]:
-    """A row for each call of each change, and the columns that are the call's own."""
+def _calls(groups: tuple[tuple[CallPlan, ...], ...]) -> tuple[Column | None, Columns]:
+    """An array of the calls of a change, where there may be several; and the call's own columns."""
     outputs = [[plan.output() for plan in group] for group in groups]
     names = tuple(outputs[0][0])
     applied = [group[0].applies() for group in groups[:-1]]
     if all(len(group) == 1 for group in groups):
-        return mapped, {name: _choose(applied, [one[0][name] for one in outputs]) for name in names}
+        return None, {name: _choose(applied, [one[0][name] for one in outputs]) for name in names}
     arrays = [
         F.array(*(F.struct(*(c.alias(n) for n, c in call.items())) for call in one))
         for one in outputs
     ]
-    exploded = mapped.withColumn(CALL, F.explode(_choose(applied, arrays)))
-    return exploded, {name: F.col(CALL).getField(name) for name in names}
+    return _choose(applied, arrays), {name: F.col(CALL).getField(name) for name in names}
 
 
 def _choose(applied: list[Column], columns: list[Column]) -> Column:
@@ -209,8 +234,7 @@ def _merged(parts: Iterable[Columns]) -> Columns:
     return {name: column for part in parts for name, column in part.items()}
 
 
-def _add(frame: DataFrame, *parts: Columns) -> DataFrame:
-    columns = _merged(parts)
+def _add(frame: DataFrame, columns: Columns) -> DataFrame:
     return frame.withColumns(columns) if columns else frame
 
 

@@ -36,6 +36,7 @@ from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import Slow, half_of
 from pipeline.tables import books, commands
 from pipeline.tables.outcomes import SliceResult
+from pipeline.tables.session import compile_or_interpret
 
 JOB = "deliver"
 QUEUE_DEPTH = "queue_depth"
@@ -99,6 +100,7 @@ class DeliverFeed:
             counted = count_changes(changes, self.checked.feed, partitions=tasks)
             if not counted.versions:
                 return
+            compile_or_interpret(spark, counted.changes)
             self.overflow = False
             self.oldest = counted.versions[0].committed_at.astimezone(UTC)
             booked = beside.submit(self.book, spark, counted.versions, origin)

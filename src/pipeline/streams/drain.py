@@ -33,6 +33,7 @@ from pipeline.tables import commands, leases, outcomes, retry_queue
 from pipeline.tables.due import find_due, runs_due
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.retry_queue import Mark
+from pipeline.tables.session import compile_or_interpret
 from pipeline.tables.take_in import take_in
 
 JOB = "drain"
@@ -109,6 +110,7 @@ class Drain:
         due = find_due(spark, self.runtime.where, due_at, marks)
         if due is None:
             return Tick(sent=0, holds=False)
+        compile_or_interpret(spark, due.waiting)
         with ThreadPoolExecutor(max_workers=1) as beside:
             beside.submit(self.claim.look_ahead, spark, self.runtime)
             runs = runs_due(spark, due, limit)

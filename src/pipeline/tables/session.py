@@ -68,6 +68,8 @@ FASTER = {
     "spark.sql.execution.arrow.maxBytesPerBatch": "2147483647",
     # A long is cheaper to write, to compare and to keep than twelve bytes.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # The text of each plan, kept for Spark's own pages: the short one.
+    "spark.sql.ui.explainMode": "simple",
     # Ids never repeat: a dictionary of them is given up in each file after it was filled.
     "parquet.enable.dictionary#message_id": "false",
     "parquet.enable.dictionary#position": "false",
@@ -80,6 +82,16 @@ FASTER = {
 }
 """Spares work; where a platform refuses one of them (serverless does), things go on without."""
 
+
+COMPILED_FROM = 20_000
+"""Rows from which on a query is worth compiling: generating its code takes longer than to interpret
+it for fewer, though Spark keeps what it compiled. A small micro-batch takes three quarters of the
+time."""
+_COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+_INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 
 STDERR = 2
 SAID_BYTES = 20_000
@@ -108,6 +120,13 @@ def active_session() -> SparkSession:
         with contextlib.suppress(PySparkException):
             session.conf.set(name, value)
     return session
+
+
+def compile_or_interpret(spark: SparkSession, rows: int) -> None:
+    """Have this session, a stream's own, run its next queries as is faster for so many rows."""
+    for name, value in (_COMPILED if rows >= COMPILED_FROM else _INTERPRETED).items():
+        with contextlib.suppress(PySparkException):  # a platform may refuse it: it goes on as it is
+            spark.conf.set(name, value)
 
 
 @contextlib.contextmanager
@@ -157,6 +176,11 @@ def local_session(
         )
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
+        # Spark tidies up what its pages would show after each query: there are no pages.
+        .config("spark.sql.ui.retainedExecutions", "10")
+        .config("spark.ui.retainedJobs", "10")
+        .config("spark.ui.retainedStages", "10")
+        .config("spark.ui.retainedTasks", "100")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.log.level", "OFF")

@@ -26,6 +26,7 @@ from pipeline.tables import outcomes
 from pipeline.tables.layout import Layout
 from pipeline.tables.place import assignments, insertion
 from pipeline.tables.retry_queue import KINDS, Positions, rows_of
+from pipeline.tables.session import compile_or_interpret
 from pipeline.tables.unpacked import each_of
 
 _RESCHEDULED: Final = (
@@ -132,6 +133,7 @@ def _commit(
     if found is None:
         _merge(spark, where, at, position, None, found, lifted)
         return
+    compile_or_interpret(spark, found.messages)
     rows = outcomes.concerning_queue(spark, where, at.outcomes, to.outcomes)
     if found.requests or lifted or at.rows > POSITION_ROWS:
         _merge(spark, where, at, position, rows, found, lifted)
