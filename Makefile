@@ -8,7 +8,7 @@ UVX := $(or $(shell command -v uvx),.cache/uv/bin/uvx)
 COVERAGE := 85
 
 # Tests and notebooks run each query once or twice, on few rows: compiling it costs more than it saves.
-# A day of both jobs runs with compiled queries all the same: tests/e2e/test_small_day.py.
+# Both jobs run with compiled queries all the same in tests/e2e/test_own_context.py.
 test integration e2e notebooks: export PYSPARK_SUBMIT_ARGS ?= \
   --conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN pyspark-shell
 

@@ -30,11 +30,8 @@ from pipeline.tables.layout import create_tables, layout
 from pipeline.tables.take_in import take_in
 
 PARKED = "2999-01-01"
-SAME: Final[Mapping[str, Any]] = {
-    "rate": {"deliver_share": 0.5},
-    "drain_rows": WHOLE["slice_rows"],
-}
-"""Neither job has more of the API's rate than the other, nor larger slices."""
+SAME: Final[Mapping[str, Any]] = {"rate": {"deliver_share": 0.5}}
+"""Neither job has more of the API's rate than the other."""
 DUE = 100
 """Messages that come due for each tick."""
 
@@ -131,10 +128,11 @@ def queue(bench: Bench, name: str) -> Iterator[Queue]:
 def drained(bench: Bench) -> list[Target]:
     """Messages a second that drain sends from a full queue, against deliver's of as many.
 
-    Both in one slice, and at the same rate: by default drain has a fifth of it, 190 requests a
-    second. What fills the queue is taken in while an outage lasts, so it has a figure of its own.
+    As many as a tick sends by default, and both at the same rate: by default drain has a fifth of
+    it, 190 requests a second. What fills the queue is taken in while an outage lasts, so it has a
+    figure of its own.
     """
-    count = bench.events
+    count = max(bench.events // 10, 1000)
     with bench.ours("beside-drain", **SAME) as run:
         direct = [run.round(count) for _ in range(bench.rounds)]
     taken_in, waited = [], []

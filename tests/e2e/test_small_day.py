@@ -12,7 +12,7 @@ from pyspark import __version__ as release
 
 def day(folder, *words):
     script = Path(__file__).parent / "small_day.py"
-    # With compiled queries, as on Databricks; the other tests' are interpreted.
+    # But for those of small micro-batches, queries are compiled, as on Databricks.
     environment = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
     done = subprocess.run(
         [sys.executable, script, folder, *words],

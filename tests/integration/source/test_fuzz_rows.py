@@ -26,7 +26,7 @@ from pipeline.source.isolate import split
 from pipeline.source.net import net
 from pipeline.source.parts import template_of
 
-ROWS = int(os.environ.get("FUZZ", "4000")) // 5
+ROWS = int(os.environ.get("FUZZ", "2500")) // 5
 DDL = (
     "part int, id binary, text binary, flag boolean, tiny tinyint, short smallint, whole int,"
     " long bigint, half float, real double, money decimal(38,18), day date, at timestamp,"
