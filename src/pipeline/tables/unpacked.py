@@ -24,16 +24,17 @@ _TOGETHER: Final = f"kind = 'accepted' AND {COUNT} IS NOT NULL"
 _SHARED: Final = tuple(name for name in NAMES if name not in {"message_id", "entity_hash"})
 _OWN: Final = ("message_id", "entity_hash", *COLUMNS)
 # The outer lambda holds the long values: a column's would be copied anew for each message.
-_EACH: Final = f"""inline(flatten(transform(
+_STRUCTS: Final = f"""flatten(transform(
             array(named_struct('ids', {IDS}, 'hashes', {ENTITIES})),
             p -> transform(sequence(0, {COUNT} - 1), i -> named_struct(
                 'message_id',
                 CAST(substring(p.ids, i * {ID_LENGTH} + 1, {ID_LENGTH}) AS STRING),
                 'entity_hash',
-                substring(p.hashes, i * {ENTITY_HASH_BYTES} + 1, {ENTITY_HASH_BYTES}))))))"""
+                substring(p.hashes, i * {ENTITY_HASH_BYTES} + 1, {ENTITY_HASH_BYTES})))))"""
+_EACH: Final = f"inline({_STRUCTS})"
 _ALONE_OR_EACH: Final = f"""inline(IF({COUNT} IS NULL,
             array(named_struct('message_id', message_id, 'entity_hash', entity_hash)),
-            {_EACH.removeprefix("inline(")})"""
+            {_STRUCTS}))"""
 FEW: Final = 8
 """Ids that are looked for in packed rows as they are: of more it is quicker to unpack them all."""
 
