@@ -37,7 +37,7 @@ from pipeline.source.plan import ID
 from pipeline.source.readable import current_version, read_changes
 from pipeline.source.start import snapshot_changes
 from pipeline.streams.cut import Cut, cut
-from pipeline.streams.deliver import DeliverFeed, Piece
+from pipeline.streams.deliver import BESIDE, DeliverFeed, Piece
 from pipeline.tables import books
 from pipeline.tables.audit import audit
 from pipeline.tables.first_load import Progress
@@ -152,7 +152,7 @@ class Backfill:
             return
         changes = read_changes(spark, self.checked.table, progress.after + 1, current)
         self._ahead(spark, changes, netted)
-        self.handler.deliver(changes, origin=books.COMMIT, batch=-1)
+        self.handler.deliver(changes, origin=books.COMMIT, batch=BESIDE)
         progress.after = current
         progress.write(self.file)
 

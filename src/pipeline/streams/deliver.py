@@ -43,6 +43,9 @@ QUEUE_DEPTH = "queue_depth"
 MAPPING = "mapping"
 Known = Callable[[bool], frozenset[bytes]]
 """Ids of a slice's messages that have an outcome; told whether the slice is a repeat."""
+BESIDE = -1
+"""In place of a micro-batch's number: changes that are delivered while a first load goes on, which
+uses the same session for far more rows."""
 LOW_WATER = 0.8
 """Of the queue's setting: below it a feed that held for a deep queue goes on."""
 
@@ -100,7 +103,8 @@ class DeliverFeed:
             counted = count_changes(changes, self.checked.feed, partitions=tasks)
             if not counted.versions:
                 return
-            compile_or_interpret(spark, counted.changes)
+            if batch != BESIDE:
+                compile_or_interpret(spark, counted.changes)
             self.overflow = False
             self.oldest = counted.versions[0].committed_at.astimezone(UTC)
             booked = beside.submit(self.book, spark, counted.versions, origin)
