@@ -9,16 +9,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import Bench
+from measure import Bench, session
 
 from pipeline import log
-from pipeline.tables.session import local_session
 
 
 def main(tasks: int, latency_ms: float, events: int, rounds: int) -> None:
     """Print one figure a round, as a line of JSON; the first are of a Java that is not warm."""
     log.set_up()
-    spark = local_session("bench", f"local[{tasks}]", memory="4g", java="-XX:+UseParallelGC")
+    spark = session(f"local[{tasks}]")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench.start(spark, Path(folder), events, rounds, 1)
         with bench.ours("at-once", latency_ms=latency_ms, tasks=tasks) as run:

@@ -24,7 +24,6 @@ import steady
 from measure import Bench, Target
 
 from pipeline import log
-from pipeline.tables.session import local_session
 
 SECTIONS: dict[str, Callable[[Bench], list[Target]]] = {
     "throughput": measure.throughput,
@@ -63,7 +62,7 @@ def main() -> int:
     # Tasks import the contestants, too.
     here = str(Path(__file__).parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
-    spark = local_session("bench", arguments.master, memory="4g", java="-XX:+UseParallelGC")
+    spark = measure.session(arguments.master)
     bench = Bench.start(spark, folder, arguments.events, arguments.rounds, arguments.minutes)
     earlier = _read() if arguments.add else None
     targets: list[Target] = []

@@ -18,6 +18,8 @@ from ours import Source, settings, stream
 from pyspark.sql import SparkSession
 from receivers import received, receiver
 
+from pipeline.tables.session import local_session
+
 WARM = 2
 """Rounds that are not counted: Java is not warm before the third."""
 COLD = 4
@@ -45,6 +47,11 @@ def target(id_: str, measured: float, wanted: float, unit: str, *, most: bool = 
     """Judge what was measured."""
     met = measured <= wanted if most else measured >= wanted
     return Target(id=id_, measured=round(measured, 4), target=wanted, met=met, unit=unit, most=most)
+
+
+def session(master: str) -> SparkSession:
+    """The Spark that all figures come from: figures of two are compared, so they are alike."""
+    return local_session("bench", master, memory="4g", java="-XX:+UseParallelGC")
 
 
 @dataclass(slots=True)

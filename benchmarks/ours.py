@@ -77,12 +77,14 @@ class Source:
         """One commit of *count* inserts."""
         rows = events.table(self.spark, self.rows, count)
         rows.write.format("delta").mode("append").save(self.path)
-        self.rows += count
-        self.version += 1
+        self._committed(count)
 
     def commit_beside(self, count: int) -> None:
         """The same by a writer of its own, which does not share this session's planning."""
         write_deltalake(self.path, events.rows(self.rows, count), mode="append")
+        self._committed(count)
+
+    def _committed(self, count: int) -> None:
         self.rows += count
         self.version += 1
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import alternatives as others
 import psutil
 import pyarrow as pa
-from measure import TASKS, WARM, WHOLE
+from measure import TASKS, WARM, WHOLE, session
 from ours import SECRETS, Source, settings
 from pyspark.sql import DataFrame
 from receivers import receiver
@@ -32,7 +32,6 @@ from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import run
 from pipeline.tables import outcomes
 from pipeline.tables.layout import create_tables
-from pipeline.tables.session import local_session
 
 COUNT = "n bigint"
 
@@ -45,7 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = Path("build/bench-steps").resolve()
     shutil.rmtree(folder, ignore_errors=True)
-    spark = local_session("steps", f"local[{TASKS}]", memory="4g", java="-XX:+UseParallelGC")
+    spark = session(f"local[{TASKS}]")
     source = Source(spark, str(folder / "orders"))
     source.create()
     source.commit(arguments.events)
