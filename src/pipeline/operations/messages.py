@@ -154,21 +154,15 @@ def payload(spark: SparkSession, where: Layout, message_id: str, keys: Keyring) 
     Raises:
         MessageError: none is kept, or it cannot be decrypted.
     """
-    row = (
-        outcomes.of_waited(where.place(OUTCOMES).read(spark))
-        .where(F.col("kind").isin(*MESSAGE_KINDS) & (F.col("message_id") == message_id))
-        .groupBy("message_id")
-        .agg(F.max_by(F.struct("payload", "payload_key_id"), "number").alias("newest"))
-        .first()
-    )
-    if row is None or row["newest"]["payload"] is None:
+    newest = outcomes.newest(spark, where, [message_id], waited=True)
+    row = newest.select("payload", "payload_key_id").first()
+    if row is None or row["payload"] is None:
         raise MessageError(
             f"message {message_id}: no payload is kept; it is kept only while a message waits or "
             "is dead, and only where the row could be mapped"
         )
-    newest = row["newest"]
     try:
-        _, call = decrypt(keys, newest["payload_key_id"], message_id, bytes(newest["payload"]))
+        _, call = decrypt(keys, row["payload_key_id"], message_id, bytes(row["payload"]))
     except (KeyMissingError, TamperedError) as error:
         raise MessageError(str(error)) from error
     return call.decode()

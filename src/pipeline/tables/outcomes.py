@@ -137,13 +137,16 @@ def newest(
     Where they all *waited* once, or died, what was accepted at its first try is left out.
     """
     rows = where.place(OUTCOMES).read(spark, version(spark, where))
-    rows = of_waited(rows) if waited else unpacked(rows, ids)
+    rows = of_waited(rows, ids) if waited else unpacked(rows, ids)
     return newest_of(rows.where(F.col("message_id").isin(*ids)))
 
 
-def of_waited(rows: DataFrame) -> DataFrame:
-    """All outcomes of messages that waited once, or died, a row each; of others not all."""
-    return unpacked(rows.where(F.col(COUNT).isNull() | (F.col("number") > 1)))
+def of_waited(rows: DataFrame, ids: Sequence[str] = ()) -> DataFrame:
+    """All outcomes of messages that waited once, or died, a row each; of others not all.
+
+    *ids* as `unpacked` takes them.
+    """
+    return unpacked(rows.where(F.col(COUNT).isNull() | (F.col("number") > 1)), ids)
 
 
 def newest_of(rows: DataFrame) -> DataFrame:
