@@ -165,8 +165,9 @@ class Triggers(_Part):
 
     deliver: timedelta = timedelta(seconds=1)
     drain: timedelta = timedelta(seconds=2)
-    drain_rows: int = Field(default=100_000, ge=1)
-    """Messages that one tick of drain sends at most."""
+    drain_rows: int = Field(default=200_000, ge=1)
+    """Messages of one slice of drain at most, but that an entity is never cut in two; a tick sends
+    up to five."""
 
 
 class Keys(_Part):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from pipeline.core.records import ALERTS
+from pipeline.core.records import ALERTS, RETRY_QUEUE
 from pipeline.sandbox.failure import Failure
 from pipeline.streams.run import HELD, OK, run_deliver, run_drain
 from pipeline.tables import holds
@@ -69,3 +69,29 @@ def test_a_source_that_forgets_soon_overflows_into_the_queue(spark, shop, ledger
     assert run_drain(spark, shop.settings, available_now=True) == OK
     assert Counter(row["kind"] for row in ledger()) == {"accepted": 6}
     assert set(shop.accepted().values()) == {1}
+
+
+def test_a_tick_sends_a_long_queue_in_slices(spark, shop, ledger):
+    """Each slice of its own would look through all that waits, and rewrite it afterwards."""
+    triggers = shop.settings.triggers.model_copy(update={"drain_rows": 4})
+    settings = shop.settings.model_copy(update={"triggers": triggers})
+    rows = [{**one, "person_id": f"p{n % 6}"} for n, one in enumerate(orders(0, 18))]
+    shop.insert("people", PEOPLE, [])
+    shop.insert("orders", ORDERS, rows)
+    shop.sandbox.client.fail(Failure(kind="status", status=503))
+    assert run_deliver(spark, settings, feeds=["orders"], available_now=True) == OK
+    shop.sandbox.client.clear()
+    assert {row["kind"] for row in ledger()} == {"queued"}
+    assert run_drain(spark, settings, available_now=True) == OK
+    sent = [row for row in ledger() if row["kind"] == "accepted"]
+    assert len(sent) == len(rows)
+    assert set(shop.accepted().values()) == {1}
+    of_slice = Counter(row["slice"] for row in sent)
+    assert len(of_slice) > 1
+    slices_of = {(row["entity_hash"], row["slice"]) for row in sent}
+    assert len(slices_of) == len({row["entity_hash"] for row in sent})  # nobody is cut in two
+    queue = layout(settings).place(RETRY_QUEUE)
+    assert queue.read(spark).where("kind = 'message'").count() == 0
+    # One commit to put them, one that takes all of them out again.
+    commits = [row["operation"] for row in spark.sql(f"DESCRIBE HISTORY {queue.sql}").collect()]
+    assert commits == ["MERGE", "WRITE", "CREATE TABLE"]

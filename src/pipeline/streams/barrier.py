@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
-from pipeline.core.fold import OutcomeRow
 from pipeline.core.records import RETRY_QUEUE
 from pipeline.delivery.plan import Barrier
 from pipeline.streams.runtime import now
@@ -16,7 +15,8 @@ from pipeline.tables.layout import Layout
 from pipeline.tables.retry_queue import QueueState
 
 FOLDED: Final = 20_000
-"""Rows of outcomes that are kept beside the queue before it is read whole again."""
+"""Rows of outcomes that are kept beside the queue before it is read whole again, where drain has
+taken them in."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class BarrierReader:
     _queue: QueueState | None = field(default=None)
     _upto: int = field(default=-1)
     """Commit of `outcomes` that the last read saw."""
-    _rows: list[OutcomeRow] = field(default_factory=list)
+    _rows: pa.Table | None = field(default=None)
     """What concerns the queue, from its position on."""
     _barred: frozenset[bytes] = field(default=frozenset())
     _stale: bool = field(default=True)
@@ -48,7 +48,7 @@ class BarrierReader:
         read_at = now()
         queue = self._read_queue(spark)
         self._read_on(spark)
-        if self._stale:
+        if self._stale and self._rows is not None:
             self._barred = retry_queue.barred_entities(queue, self._rows)
             self._stale = False
         known = (
@@ -71,9 +71,10 @@ class BarrierReader:
     def _read_queue(self, spark: SparkSession) -> QueueState:
         """The queue as it was read last, with the marks of its newest version."""
         version = self.where.place(RETRY_QUEUE).version(spark)
-        if self._queue is None or (version != self._queue_version and len(self._rows) > FOLDED):
+        many = self._rows is not None and self._rows.num_rows > FOLDED
+        if self._queue is None or (version != self._queue_version and many):
             self._queue = retry_queue.pinned(spark, self.where, version)
-            self._upto, self._rows = self._queue.positions.outcomes, []
+            self._upto, self._rows = self._queue.positions.outcomes, None
             self._stale = True
         elif version != self._queue_version:
             erased = retry_queue.erased(spark, self.where, version)
@@ -86,7 +87,8 @@ class BarrierReader:
         rows = outcomes.read_on(spark, self.where, self._upto, slice_)
         self._upto = max(self._upto, pc.max(rows["_commit_version"]).as_py() or 0)
         messages = rows.filter(pc.invert(pc.is_in(rows["kind"], pa.array(outcomes.REPORTS))))
-        if messages.num_rows:
-            self._rows += outcomes.as_fold_rows(messages)
+        if messages.num_rows or self._rows is None:
+            new = messages.select(outcomes.FOLDED)
+            self._rows = new if self._rows is None else pa.concat_tables([self._rows, new])
             self._stale = True
         return rows

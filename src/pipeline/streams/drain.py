@@ -1,18 +1,22 @@
 """Drain: one tick of the retry queue.
 
-    commands -> outcomes, outcomes -> queue (one commit), due runs -> send and record
+    commands -> outcomes, outcomes -> queue (one commit), due runs -> send and record, in slices
 
 A message leaves the queue only because a later tick takes in the outcome that this one recorded:
 whatever instruction a kill hits, the next tick knows as much as this one did.
 """
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
 
 from pipeline.core import unseal as unsealing
 from pipeline.core.rate import adapt
@@ -30,13 +34,19 @@ from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import TRIES, in_vain, tell_slow
 from pipeline.streams.upkeep import upkeep
 from pipeline.tables import commands, leases, outcomes, retry_queue
-from pipeline.tables.due import find_due, runs_due
+from pipeline.tables.due import SLICE, Runs, find_due, runs_due
 from pipeline.tables.outcomes import SliceResult
-from pipeline.tables.retry_queue import Mark
+from pipeline.tables.retry_queue import Mark, Positions
 from pipeline.tables.session import compile_or_interpret
 from pipeline.tables.take_in import take_in
 
 JOB = "drain"
+SLICES: Final = 5
+"""Of a tick at most. What waits is looked through, and what has ended is taken out of the queue,
+once for all of them: that costs what waits, not what is sent."""
+GOES_ON_SECONDS: Final = 30.0
+"""A tick that is older begins no further slice: between ticks what was queued meanwhile, and who is
+to be erased, is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +96,8 @@ class Drain:
         obey(spark, where, self.claim, wishes, marks)
         upkeep(spark, self.runtime, wishes)
         lifted = erase.lifted(wishes, marks)
-        if self.consents.asked(self.runtime.settings):
+        asked = self.consents.asked(self.runtime.settings)
+        if asked:
             withdraw(spark, self.runtime, self.claim, at.outcomes)
             self.consents.withhold(spark, self.runtime, self.claim, at.outcomes)
         found = take_in(spark, where, at, wished, lifted)
@@ -95,15 +106,24 @@ class Drain:
         erase.carry_out(spark, self.runtime, self.claim, marks)
         if self._ill(spark):
             return Tick(sent=0, holds=True)
-        upto = at.outcomes if found is None else found.upto
-        return self._send_due(spark, number, marks, upto)
+        if found is not None and found.emptied:
+            return Tick(sent=0, holds=False)
+        seen = Positions(outcomes=at.outcomes if found is None else found.upto, commands=wished)
+        # Consent that is withdrawn is looked at between ticks.
+        return self._send_due(spark, number, marks, seen, slices=1 if asked else SLICES)
 
     def _send_due(
-        self, spark: SparkSession, number: int, marks: tuple[Mark, ...], upto: int
+        self,
+        spark: SparkSession,
+        number: int,
+        marks: tuple[Mark, ...],
+        seen: Positions,
+        *,
+        slices: int,
     ) -> Tick:
-        """Send what is due; outcomes were taken in up to their commit *upto*."""
+        """Send what is due, in so many slices at most; what was committed up to *seen* is known."""
         limit = self.limit or self.runtime.settings.triggers.drain_rows
-        read_at = now()
+        began = now()
         due_at = self.due_at or datetime.now(UTC)
         if self.once:
             self.due_at = due_at
@@ -111,25 +131,62 @@ class Drain:
         if due is None:
             return Tick(sent=0, holds=False)
         compile_or_interpret(spark, due.waiting)
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            beside.submit(self.claim.look_ahead, spark, self.runtime)
-            runs = runs_due(spark, due, limit)
-            if runs is None:
-                return Tick(sent=0, holds=False)
-            result = self._send(spark, runs, read_at, upto)
-        self._bound(spark, limit, result)
-        logger(job=JOB).info("tick.sent", tick=number, messages=result.calls, unsent=result.unsent)
-        if set(result.holds) - {DEADLINE}:
-            self._fall_ill(spark, result)
-        return Tick(sent=result.calls - result.unsent, holds=self.probe is not None)
+        runs = runs_due(spark, due, limit, slices)
+        if runs is None:
+            return Tick(sent=0, holds=False)
+        sent = 0
+        with self._in_order(runs) as rows_of:
+            for place in range(runs.slices):
+                if place and not self._goes_on(spark, began, seen):
+                    break
+                with ThreadPoolExecutor(max_workers=1) as beside:
+                    beside.submit(self.claim.look_ahead, spark, self.runtime)
+                    result = self._send(spark, rows_of(place), seen.outcomes)
+                sent += result.calls - result.unsent
+                self._bound(spark, limit, result)
+                logger(job=JOB).info(
+                    "tick.sent", tick=number, messages=result.calls, unsent=result.unsent
+                )
+                if set(result.holds) - {DEADLINE}:
+                    self._fall_ill(spark, result)
+                if result.unsent:
+                    break
+        return Tick(sent=sent, holds=self.probe is not None)
 
-    def _send(self, spark: SparkSession, runs: DataFrame, read_at: float, upto: int) -> SliceResult:
-        """Send whole runs, and learn how fast to go on."""
-        partitions = self.runtime.settings.delivery.tasks
-        needed = runs.select(*unsealing.COLUMNS, "queued_version")
-        rows = needed.repartition(partitions, F.col("entity_hash")).sortWithinPartitions(
-            "queued_version", "position"
+    @contextmanager
+    def _in_order(self, runs: Runs) -> Iterator[Callable[[int], DataFrame]]:
+        """The rows of each slice, an entity in one partition, in its order.
+
+        Several slices are read from the queue at once, and kept as they lie there: encrypted.
+        """
+        rows = (
+            runs.rows.select(*unsealing.COLUMNS, "queued_version", SLICE)
+            .repartition(self.runtime.settings.delivery.tasks, F.col("entity_hash"))
+            .sortWithinPartitions(SLICE, "queued_version", "position")
         )
+        if runs.slices == 1:
+            yield lambda _: rows
+            return
+        rows.persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            yield lambda place: rows.where(F.col(SLICE) == place)
+        finally:
+            rows.unpersist()
+
+    def _goes_on(self, spark: SparkSession, began: float, seen: Positions) -> bool:
+        """Whether a tick that began then may send a further slice: nobody wants anything else."""
+        if self.runtime.stop.asked or now() - began > GOES_ON_SECONDS:
+            return False
+        audit_key_changes(spark, self.runtime, JOB)
+        return not commands.wishes(spark, self.runtime.where, seen.commands)
+
+    def _send(self, spark: SparkSession, rows: DataFrame, upto: int) -> SliceResult:
+        """Send whole runs, and learn how fast to go on.
+
+        Nobody but the holder of this lease, which `send` looks at, marks who is erased: the marks
+        that this tick has read are those of now.
+        """
+        read_at = now()
         top = self.runtime.top_rate(JOB)
         one = Slice(
             job=JOB,

@@ -1,5 +1,6 @@
 """Find what is due in the retry queue: its cost follows what may be due, not all that waits."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from pipeline.tables.retry_queue import Mark, rows_of
 
 NAMED_ENTITIES: Final = 100_000
 """So many entities are named to Spark as a table that each of its tasks gets whole."""
+SLICE: Final = "slice_of_due"
+"""Which slice a message goes in, from 0; an entity is never cut in two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,15 @@ class Due:
     waiting: int
     come: int
     now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """What is sent now: whole runs of entities, in one slice or several."""
+
+    rows: DataFrame
+    """Rows of the queue, with `SLICE`."""
+    slices: int
 
 
 def find_due(
@@ -42,15 +54,17 @@ def find_due(
     return Due(sendable=sendable, now=now, **count.asDict()) if count["come"] else None
 
 
-def runs_due(spark: SparkSession, due: Due, limit: int) -> DataFrame | None:
+def runs_due(spark: SparkSession, due: Due, limit: int, slices: int = 1) -> Runs | None:
     """Messages to send now, whole runs of entities whose head is due; None when there are none.
 
-    At most about *limit* messages: entities that have waited longest come first, and a run is never
-    cut. Heads are found in narrow columns; payloads are read for due entities only.
+    At most about *limit* messages a slice: entities that have waited longest come first, and a run
+    is never cut. Heads are found in narrow columns; payloads are read for due entities only.
     """
     sendable, now = due.sendable, due.now
-    if due.come == due.waiting <= limit:
-        return sendable
+    if due.come == due.waiting <= limit * slices:
+        needed = math.ceil(due.waiting / limit)
+        part = F.pmod(F.xxhash64(_entity()), F.lit(needed)) if needed > 1 else F.lit(0)
+        return Runs(rows=sendable.withColumn(SLICE, part.cast("int")), slices=needed)
     possible = _of_the_possible(spark, sendable, now)
     order = F.struct("queued_version", "position")
     chosen_heads = (
@@ -62,13 +76,19 @@ def runs_due(spark: SparkSession, due: Due, limit: int) -> DataFrame | None:
         )
         .where(_has_come("head.next_attempt_at", now))
         .orderBy("since", "entity_hash")
-        .limit(limit)
+        .limit(limit * slices)
         .select(_entity().alias("entity"), "run")
         .toArrow()
     )
     before = pc.subtract(pc.cumulative_sum(chosen_heads["run"]), chosen_heads["run"])
-    chosen = chosen_heads.filter(pc.less(before, limit))["entity"]
-    return _of_entities(spark, sendable, chosen) if len(chosen) else None
+    chosen = pa.table(
+        {"named": chosen_heads["entity"], SLICE: pc.divide(before, limit).cast(pa.int32())}
+    ).filter(pc.less(before, limit * slices))
+    if not chosen.num_rows:
+        return None
+    rows = sendable.join(_named(spark, chosen), F.col("named") == _entity()).drop("named")
+    # A run that is longer than a slice leaves the number of the next one unused.
+    return Runs(rows=rows, slices=pc.max(chosen[SLICE]).as_py() + 1)
 
 
 def _of_nobody_erased(spark: SparkSession, table: DataFrame, marks: Sequence[Mark]) -> DataFrame:
@@ -103,5 +123,10 @@ def _has_come(column: str, now: datetime) -> Column:
 
 
 def _of_entities(spark: SparkSession, messages: DataFrame, entities: pa.ChunkedArray) -> DataFrame:
-    named = spark.createDataFrame(pa.table({"named": entities}))
-    return messages.join(F.broadcast(named), F.col("named") == _entity(), "leftsemi")
+    named = _named(spark, pa.table({"named": entities}))
+    return messages.join(named, F.col("named") == _entity(), "leftsemi")
+
+
+def _named(spark: SparkSession, entities: pa.Table) -> DataFrame:
+    named = spark.createDataFrame(entities)
+    return F.broadcast(named) if entities.num_rows <= NAMED_ENTITIES else named

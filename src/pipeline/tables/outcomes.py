@@ -23,9 +23,10 @@ from pipeline.tables.unpacked import each_of, unpacked
 
 REPORTS: Final = ("task", "request")
 """Kinds of rows that are about a slice's part or a request, not about a message."""
-_FOLDED: Final = (
+FOLDED: Final = (
     "_commit_version", "message_id", "kind", "number", "entity_hash", "position",
 )  # fmt: skip
+"""What a fold needs of a message's row."""
 _REPORTED: Final = (
     "feed", "job", "slice", "calls", "unsent", "reason", "status", "duration_ms",
 )  # fmt: skip
@@ -84,7 +85,7 @@ def read_on(
         own = (F.col("job") == job) & (F.col("slice") == number)
         wanted |= (F.col("kind") == "request") & own
     rows = inserted(spark, where, after).where(wanted)
-    return unpack(rows.select(*_FOLDED, *_REPORTED, *PACKED).toArrow())
+    return unpack(rows.select(*FOLDED, *_REPORTED, *PACKED).toArrow())
 
 
 def _concerns_queue() -> Column:
@@ -110,7 +111,7 @@ def as_fold_rows(rows: pa.Table) -> list[OutcomeRow]:
             position=position,
         )
         for version, message_id, kind, number, entity_hash, position in zip(
-            *(rows[name].to_pylist() for name in _FOLDED), strict=True
+            *(rows[name].to_pylist() for name in FOLDED), strict=True
         )
     ]
 

@@ -1,6 +1,5 @@
 """The retry queue: a fold of `outcomes`, written by drain alone, one commit a tick."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +8,10 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.core.fold import OutcomeRow, Waiting, barred
+from pipeline.core.fold import Waiting, barred
 from pipeline.core.records import RETRY_QUEUE
 from pipeline.tables.layout import Layout
+from pipeline.tables.outcomes import as_fold_rows
 
 KINDS = ("message", "position", "erased")
 
@@ -126,15 +126,18 @@ def erased(spark: SparkSession, where: Layout, version: int) -> frozenset[bytes]
     return frozenset(marks.select("entity_hash").toArrow()["entity_hash"].to_pylist())
 
 
-def barred_entities(state: QueueState, rows: Sequence[OutcomeRow]) -> frozenset[bytes]:
+def barred_entities(state: QueueState, rows: pa.Table) -> frozenset[bytes]:
     """Entities with a message waiting: the queue, with the outcomes after its position on top.
 
-    Only messages that have such an outcome are folded one by one.
+    *rows* are of `outcomes.FOLDED`. Only messages that were queued there are folded one by one:
+    one with nothing but ends, as drain makes them by the hundred thousand, waits no more.
     """
-    named = pa.array({row.message_id for row in rows}, pa.string())
-    touched = pc.is_in(state.waiting["message_id"], named)
-    untouched = pc.unique(state.waiting.filter(pc.invert(touched))["entity_hash"])
-    folded = barred(as_waiting(state.waiting.filter(touched)), rows)
+    waiting = state.waiting
+    touched = pc.is_in(waiting["message_id"], pc.unique(rows["message_id"]))
+    untouched = pc.unique(waiting.filter(pc.invert(touched))["entity_hash"])
+    queued = pc.unique(rows.filter(pc.equal(rows["kind"], "queued"))["message_id"])
+    known = as_waiting(waiting.filter(pc.is_in(waiting["message_id"], queued)))
+    folded = barred(known, as_fold_rows(rows.filter(pc.is_in(rows["message_id"], queued))))
     return folded | frozenset(hash_ or b"" for hash_ in untouched.to_pylist())
 
 

@@ -12,7 +12,7 @@ in the same outcomes meanwhile makes this one fail.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
@@ -76,6 +76,8 @@ class Found:
     """Of *messages*; the others are ends."""
     requests: int
     """To erase: each leaves its mark in the same commit."""
+    emptied: bool = False
+    """Nothing waits any more once they are taken in, as is known; elsewhere it is not asked."""
 
 
 def _find(spark: SparkSession, where: Layout, at: Positions) -> Found | None:
@@ -116,8 +118,9 @@ def take_in(
             return None
     else:
         upto = found.upto
-    _commit(spark, where, at, Positions(outcomes=upto, commands=commands_position), found, lifted)
-    return found
+    to = Positions(outcomes=upto, commands=commands_position)
+    emptied = _commit(spark, where, at, to, found, lifted)
+    return None if found is None else replace(found, emptied=emptied)
 
 
 def _commit(
@@ -127,12 +130,12 @@ def _commit(
     to: Positions,
     found: Found | None,
     lifted: Sequence[str],
-) -> None:
-    """Choose the way, and go it."""
+) -> bool:
+    """Choose the way, and go it; whether the queue is known to be empty then."""
     position = _position(spark, where, at, to)
     if found is None:
         _merge(spark, where, at, position, None, found, lifted)
-        return
+        return False
     compile_or_interpret(spark, found.messages)
     rows = outcomes.concerning_queue(spark, where, at.outcomes, to.outcomes)
     if found.requests or lifted or at.rows > POSITION_ROWS:
@@ -142,9 +145,10 @@ def _commit(
     elif found.queued or not at.rows:
         _merge(spark, where, at, position, rows, found)
     elif _are_much(spark, where, found):
-        _keep(spark, where, position, _ended(rows, found))
+        return _keep(spark, where, position, _ended(rows, found))
     else:
         _strike(spark, where, at, position, _ended(rows, found))
+    return False
 
 
 def _skipped(
@@ -195,17 +199,17 @@ def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
     where.place(RETRY_QUEUE).append(_both(put, position))
 
 
-def _keep(spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame) -> None:
+def _keep(spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame) -> bool:
     """Write what waits still, and the position, in place of all messages and positions.
 
-    Mostly nothing waits any more: then no payload is read.
+    Mostly nothing waits any more, which is returned: then no payload is read.
     """
     waiting = rows_of(spark, where, "message")
     kept = waiting.join(ended, F.col("message_id") == F.col("merge_id"), "left_anti")
-    rows = _of_the_queue("position", position)
-    if not kept.select("message_id").isEmpty():
-        rows = _both(kept, position)
+    emptied = kept.select("message_id").isEmpty()
+    rows = _of_the_queue("position", position) if emptied else _both(kept, position)
     where.place(RETRY_QUEUE).replace(rows, "kind IN ('message', 'position')")
+    return emptied
 
 
 def _strike(

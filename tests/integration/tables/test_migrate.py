@@ -60,7 +60,7 @@ def test_an_older_format_is_refused_migrated_and_goes_on(spark, old):
     assert found is not None
     due = runs_due(spark, found, 10)
     assert due is not None
-    assert [row["message_id"] for row in due.collect()] == ["m"]
+    assert [row["message_id"] for row in due.rows.collect()] == ["m"]
     assert leases.holders(spark, old) == {"deliver/f": "old"}
 
 
