@@ -1,10 +1,12 @@
 """The pipeline with so many tasks at once, in a process of its own: events/s of each round as JSON.
 
 Run: python benchmarks/at_once.py TASKS LATENCY_MS EVENTS ROUNDS. Spark then has so many threads for
-all that it does: with one, reading, counting and mapping have one, too.
+all that it does, and a core for each, as on a cluster: a task's Java and its Python share a core.
+Else one task would have two cores, and a second one of the same two would be worth little.
 """
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +19,8 @@ from pipeline import log
 def main(tasks: int, latency_ms: float, events: int, rounds: int) -> None:
     """Print one figure a round, as a line of JSON; the first are of a Java that is not warm."""
     log.set_up()
+    if hasattr(os, "sched_setaffinity"):  # Linux; what is started from here has them, too
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:tasks])
     spark = session(f"local[{tasks}]")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench.start(spark, Path(folder), events, rounds, 1)

@@ -17,6 +17,7 @@ from receivers import receiver
 from pipeline.core.records import OUTCOMES
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.delivery.plan import Barrier
+from pipeline.settings import Delivery
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.net import net
 from pipeline.source.parts import template_of
@@ -32,6 +33,7 @@ from pipeline.tables.take_in import take_in
 PARKED = "2999-01-01"
 SAME: Final[Mapping[str, Any]] = {"rate": {"deliver_share": 0.5}}
 """Neither job has more of the API's rate than the other."""
+DEFAULT_ROWS: Final = Delivery().slice_rows
 DUE = 100
 """Messages that come due for each tick."""
 
@@ -128,12 +130,12 @@ def queue(bench: Bench, name: str) -> Iterator[Queue]:
 def drained(bench: Bench) -> list[Target]:
     """Messages a second that drain sends from a full queue, against deliver's of as many.
 
-    As many as a tick sends by default, and both at the same rate: by default drain has a fifth of
-    it, 190 requests a second. What fills the queue is taken in while an outage lasts, so it has a
-    figure of its own.
+    Both in slices as they are by default, and at the same rate: by default drain has a fifth of it,
+    190 requests a second. What fills the queue is taken in while an outage lasts, with a figure of
+    its own.
     """
-    count = max(bench.events // 10, 1000)
-    with bench.ours("beside-drain", **SAME) as run:
+    count = bench.events
+    with bench.ours("beside-drain", slice_rows=DEFAULT_ROWS, **SAME) as run:
         direct = [run.round(count) for _ in range(bench.rounds)]
     taken_in, waited = [], []
     with queue(bench, "drain") as full:
