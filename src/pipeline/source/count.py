@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -70,24 +70,7 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
     One pass over the few columns that it needs where all are inserts of different keys, which is
     what append-only tables have; a second one, with net's shuffle, elsewhere.
     """
-    key = F.xxhash64(VERSION, *(quoted(name) for name in feed.row_key)).alias("hash")
-    seen = changes.select(
-        F.col(VERSION).alias("version"),
-        F.col(TIMESTAMP).alias("at"),
-        (F.col(CHANGE_TYPE) == "insert").alias("inserted"),
-        *([key] if feed.row_key else []),
-    )
-    parts = seen.mapInArrow(_part, _PART_DDL).collect()
-    rows, inserts = sum(part["rows"] for part in parts), sum(part["inserts"] for part in parts)
-    if feed.row_key and rows == inserts and _different(seen, parts, rows):
-        times: dict[int, datetime] = {part["version"]: part["at"] for part in parts}
-        numbers: Counter[int] = Counter()
-        for part in parts:
-            numbers[part["version"]] += part["rows"]
-        counts = [
-            Row(source_version=v, committed_at=times[v], operation="insert", count=n)
-            for v, n in numbers.items()
-        ]
+    if feed.row_key and (counts := _unique_inserts(changes, feed)) is not None:
         return Counted(versions=summed(counts, feed), unique_inserts=True)
     counted = (
         net(changes, feed, partitions=partitions)
@@ -98,20 +81,44 @@ def count_changes(changes: DataFrame, feed: Feed, *, partitions: int = 2) -> Cou
     return Counted(versions=summed(counted, feed), unique_inserts=False)
 
 
+def _unique_inserts(changes: DataFrame, feed: Feed) -> list[Row] | None:
+    """The counts of changes that are inserts of different keys; None where they are not."""
+    key = F.xxhash64(VERSION, *(quoted(name) for name in feed.row_key))
+    seen = changes.select(
+        F.col(VERSION).alias("version"),
+        F.col(TIMESTAMP).alias("at"),
+        F.when(F.col(CHANGE_TYPE) == "insert", key).alias("hash"),
+    )
+    parts = seen.mapInArrow(_part, _PART_DDL).toArrow().to_pylist()
+    rows, inserts = sum(part["rows"] for part in parts), sum(part["inserts"] for part in parts)
+    if rows != inserts or not _different(seen, parts, rows):
+        return None
+    times: dict[int, datetime] = {part["version"]: part["at"] for part in parts}
+    numbers: Counter[int] = Counter()
+    for part in parts:
+        numbers[part["version"]] += part["rows"]
+    return [
+        Row(source_version=v, committed_at=times[v], operation="insert", count=n)
+        for v, n in numbers.items()
+    ]
+
+
 def _part(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Sum up a task's rows by version. Hashes of more than `HASHED_HERE` rows are left to Spark."""
     found: dict[int, list[Any]] = {}
     rows = 0
     for batch in batches:
-        versions = batch["version"].to_numpy()
-        rows += len(versions)
-        for version in np.unique(versions).tolist():
-            of_it = batch.filter(pc.equal(batch["version"], version))
+        rows += batch.num_rows
+        versions = pc.unique(batch["version"]).to_pylist()
+        for version in versions:
+            alone = len(versions) == 1
+            of_it = batch if alone else batch.filter(pc.equal(batch["version"], version))
+            hashes = of_it["hash"].drop_null()  # of inserts alone
             one = found.setdefault(version, [of_it["at"][0], 0, 0, []])
             one[1] += of_it.num_rows
-            one[2] += pc.sum(of_it["inserted"]).as_py()
-            if "hash" in batch.schema.names and rows <= HASHED_HERE:
-                one[3].append(of_it["hash"].to_numpy().tobytes())
+            one[2] += len(hashes)
+            if rows <= HASHED_HERE:
+                one[3].append(hashes.to_numpy().tobytes())
     kept = rows <= HASHED_HERE
     made = [
         {"version": version, "at": at.as_py(), "rows": n, "inserts": inserts, "hashes": hashes}
@@ -121,7 +128,7 @@ def _part(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_pylist(made, _PART)
 
 
-def _different(seen: DataFrame, parts: list[Row], rows: int) -> bool:
+def _different(seen: DataFrame, parts: list[dict[str, Any]], rows: int) -> bool:
     """Whether each row has a key of its own within its version.
 
     A hash that two keys share says no, which only costs the longer way. Up to `HASHED_HERE` rows
@@ -143,7 +150,8 @@ def summed(counts: Iterable[Row], feed: Feed) -> tuple[VersionCount, ...]:
     times: dict[int, datetime] = {}
     found: defaultdict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(OPERATIONS, 0))
     for row in counts:
-        times[row["source_version"]] = row["committed_at"]
+        # Spark's rows have times of this machine's zone, without saying so.
+        times[row["source_version"]] = row["committed_at"].astimezone(UTC)
         found[row["source_version"]][row["operation"]] += row["count"]
     return tuple(
         VersionCount(

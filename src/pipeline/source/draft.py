@@ -70,21 +70,15 @@ def drafts(
 
 
 def staged(
-    netted: DataFrame,
-    checked: CheckedFeed,
-    isolated: Isolated | None,
-    *,
-    parts: int,
-    partitions: int,
-    one_version: bool,
+    netted: DataFrame, checked: CheckedFeed, isolated: Isolated | None, *, parts: int, tasks: int
 ) -> DataFrame:
-    """What `messages` takes, one part of the entities (`BUCKET`) after the other.
+    """What `drafted` takes, laid out by the part of the entities (`BUCKET`) that a row is of.
 
-    To be persisted: Spark keeps the least and the greatest value of each cached block of rows, so
-    that reading one part passes over the blocks of all others. It is in order as it lies there.
+    To be persisted: Spark keeps the least and the greatest value of each cached block of rows,
+    so that reading one part passes over the blocks of all others.
     """
     narrow = narrowed(netted, checked, isolated).withColumn(BUCKET, part_of(parts))
-    return _in_order(narrow, checked, BUCKET, partitions=partitions, one_version=one_version)
+    return narrow.repartition(tasks, BUCKET).sortWithinPartitions(BUCKET)
 
 
 def part_of(parts: int) -> Column:
@@ -105,19 +99,12 @@ def drafted(
     one_version: bool,
     in_parts: bool = False,
 ) -> DataFrame:
-    """Drafts of what `narrowed` gave: shuffled by entity, in order, mapped."""
-    ordered = _in_order(narrow, checked, partitions=partitions, one_version=one_version)
-    return messages(ordered, checked, in_parts=in_parts)
-
-
-def _in_order(
-    narrow: DataFrame, checked: CheckedFeed, *first: str, partitions: int, one_version: bool
-) -> DataFrame:
-    """What `narrowed` gave, each entity in one partition, sorted by *first* and then in order."""
-    version = () if one_version else (VERSION,)
-    return narrow.repartition(partitions, _place()).sortWithinPartitions(
-        *first, *version, *order_columns(checked), KEY, ORDINAL
+    """Drafts of what `narrowed` or `staged` gave: shuffled by entity, in order, mapped."""
+    first = () if one_version else (VERSION,)
+    ordered = narrow.repartition(partitions, _place()).sortWithinPartitions(
+        *first, *order_columns(checked), KEY, ORDINAL
     )
+    return messages(ordered, checked, in_parts=in_parts)
 
 
 def narrowed(netted: DataFrame, checked: CheckedFeed, isolated: Isolated | None) -> DataFrame:

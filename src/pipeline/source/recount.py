@@ -3,6 +3,8 @@
 It shares no code with `net` on purpose: what counts the books must not be what made them.
 """
 
+from datetime import UTC
+
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -44,7 +46,7 @@ def recount(
     return tuple(
         VersionCount(
             version=row["_commit_version"],
-            committed_at=row["_commit_timestamp"],
+            committed_at=row["_commit_timestamp"].astimezone(UTC),
             changes=row["inserts"] + row["updates"] + row["deletes"],
             deletes=row["deletes"],
             messages=row["inserts"] * feed.messages("insert")

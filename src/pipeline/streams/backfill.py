@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -82,7 +82,7 @@ class Backfill:
         counted = count_changes(rows, self.checked.feed, partitions=tasks)
         if not counted.versions:
             return handler.after_version
-        self.committed_at = counted.versions[0].committed_at.astimezone(UTC)
+        self.committed_at = counted.versions[0].committed_at
         handler.book(spark, counted.versions, books.SNAPSHOT)
         parts = math.ceil(counted.changes / settings.delivery.backfill_rows)
         fresh = Progress(version=self.version, parts=parts, after=handler.after_version)

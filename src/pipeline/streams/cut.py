@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.draft import BUCKET, drafts, messages, staged
+from pipeline.source.draft import BUCKET, drafted, drafts, staged
 from pipeline.source.isolate import split
 
 Cut = Callable[[int], DataFrame]
@@ -49,13 +50,12 @@ def cut(
 
             yield planned
             return
-        stage = staged(
-            netted, checked, isolated, parts=slices, partitions=tasks, one_version=one_version
-        )
+        stage = staged(netted, checked, isolated, parts=slices, tasks=tasks)
         with _kept(stage, needed=True):
-            yield lambda number: messages(
-                stage.where(F.col(BUCKET) == number), checked, in_parts=True
+            one_of = partial(
+                drafted, checked=checked, partitions=tasks, one_version=one_version, in_parts=True
             )
+            yield lambda number: one_of(stage.where(F.col(BUCKET) == number))
 
 
 @contextmanager

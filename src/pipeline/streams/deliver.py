@@ -106,7 +106,7 @@ class DeliverFeed:
             if batch != BESIDE:
                 compile_or_interpret(spark, counted.changes)
             self.overflow = False
-            self.oldest = counted.versions[0].committed_at.astimezone(UTC)
+            self.oldest = counted.versions[0].committed_at
             booked = beside.submit(self.book, spark, counted.versions, origin)
             self._deliver(spark, changes, counted, booked)
         self.done = True

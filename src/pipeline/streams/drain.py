@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
@@ -159,19 +159,20 @@ class Drain:
 
         Several slices are read from the queue at once, and kept as they lie there: encrypted.
         """
+        delivery = self.runtime.settings.delivery
         rows = (
             runs.rows.select(*unsealing.COLUMNS, "queued_version", SLICE)
-            .repartition(self.runtime.settings.delivery.tasks, F.col("entity_hash"))
-            .sortWithinPartitions(SLICE, "queued_version", "position")
+            .repartition(delivery.tasks, F.col("entity_hash"))
+            .sortWithinPartitions(_sending_order(), "queued_version", "position")
         )
-        if runs.slices == 1:
-            yield lambda _: rows
-            return
-        rows.persist(StorageLevel.MEMORY_AND_DISK)
+        keep = delivery.site == "tasks" and runs.slices > 1  # serverless compute keeps nothing
+        if keep:
+            rows.persist(StorageLevel.MEMORY_AND_DISK)
         try:
             yield lambda place: rows.where(F.col(SLICE) == place)
         finally:
-            rows.unpersist()
+            if keep:
+                rows.unpersist()
 
     def _goes_on(self, spark: SparkSession, began: float, seen: Positions) -> bool:
         """Whether a tick that began then may send a further slice: nobody wants anything else."""
@@ -244,3 +245,13 @@ class Drain:
         self.pause = min(self.pause * 2, longest)
         self.probe_at = now() + self.pause
         return True
+
+
+def _sending_order() -> Column:
+    """Slice, commit and position as one number: a sort compares its first 64 bits before all else.
+
+    Positions beyond the 24 bits that it has for them are left to the columns that come after it.
+    """
+    position = F.least(F.col("position"), F.lit((1 << 24) - 1))
+    of_slice = F.shiftleft(F.col(SLICE).cast("bigint"), 55)
+    return of_slice + F.shiftleft("queued_version", 24) + position

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from pipeline.core.erasure import REQUESTED
 from pipeline.core.packed import COLUMNS as PACKED
-from pipeline.core.packed import COUNT
+from pipeline.core.packed import COUNT, unpack
 from pipeline.core.records import RETRY_QUEUE
 from pipeline.tables import outcomes
 from pipeline.tables.layout import Layout
@@ -54,6 +55,8 @@ KEPT_FROM = 5_000
 """From so many ended messages on it is asked whether they are much of the queue."""
 MUCH: Final = 0.3
 """Of the queue, from which on rewriting all of it takes less than finding files."""
+COMPARED_ROWS: Final = 4_000_000
+"""Ids of so many ended messages this process compares itself: 100 MB. Spark's join takes longer."""
 NAMED_ROWS: Final = 200_000
 """So many ended messages are named to Spark as a table that each of its tasks gets whole."""
 POSITION_ROWS: Final = 20
@@ -144,8 +147,9 @@ def _commit(
         _put(where, position, rows)
     elif found.queued or not at.rows:
         _merge(spark, where, at, position, rows, found)
-    elif _are_much(spark, where, found):
-        return _keep(spark, where, position, _ended(rows, found))
+    elif _are_much(found, waiting := _waiting_for(spark, where, found)):
+        nothing = waiting <= found.messages <= COMPARED_ROWS and _all_ended(spark, where, rows)
+        return _keep(spark, where, position, _ended(rows, found), nothing=nothing)
     else:
         _strike(spark, where, at, position, _ended(rows, found))
     return False
@@ -180,10 +184,20 @@ def _position(spark: SparkSession, where: Layout, at: Positions, to: Positions) 
     )
 
 
-def _are_much(spark: SparkSession, where: Layout, found: Found) -> bool:
-    if found.messages < KEPT_FROM:
-        return False
-    return found.messages >= MUCH * rows_of(spark, where, "message").count()
+def _waiting_for(spark: SparkSession, where: Layout, found: Found) -> int:
+    """How many messages wait; not asked where few have ended."""
+    return rows_of(spark, where, "message").count() if found.messages >= KEPT_FROM else 0
+
+
+def _are_much(found: Found, waiting: int) -> bool:
+    return found.messages >= KEPT_FROM and found.messages >= MUCH * waiting
+
+
+def _all_ended(spark: SparkSession, where: Layout, ends: DataFrame) -> bool:
+    """Whether nothing waits that has not ended, by ids that this process compares."""
+    waiting = rows_of(spark, where, "message").select("message_id").toArrow()["message_id"]
+    ended = unpack(ends.select("message_id", "entity_hash", *PACKED).toArrow())["message_id"]
+    return bool(pc.all(pc.is_in(waiting, ended), min_count=0).as_py())
 
 
 def _ended(ends: DataFrame, found: Found) -> DataFrame:
@@ -199,14 +213,17 @@ def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
     where.place(RETRY_QUEUE).append(_both(put, position))
 
 
-def _keep(spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame) -> bool:
+def _keep(
+    spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame, *, nothing: bool
+) -> bool:
     """Write what waits still, and the position, in place of all messages and positions.
 
-    Mostly nothing waits any more, which is returned: then no payload is read.
+    Mostly nothing waits any more, which is returned: then no payload is read. *nothing*: that much
+    is known already.
     """
     waiting = rows_of(spark, where, "message")
     kept = waiting.join(ended, F.col("message_id") == F.col("merge_id"), "left_anti")
-    emptied = kept.select("message_id").isEmpty()
+    emptied = nothing or kept.select("message_id").isEmpty()
     rows = _of_the_queue("position", position) if emptied else _both(kept, position)
     where.place(RETRY_QUEUE).replace(rows, "kind IN ('message', 'position')")
     return emptied

@@ -1,5 +1,8 @@
 """The net effect of a commit, held against a plain reading of the same change feed."""
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -69,6 +72,28 @@ def test_counts_follow_from_operations(source) -> None:
     assert not counted.unique_inserts
     assert recount(table.spark, table.table, feed, 1, 2) == counted.versions
     assert len(table.drafts(feed)) == counted.messages
+
+
+def test_times_are_utc_whatever_zone_the_machine_has(source, monkeypatch) -> None:
+    """Books of a laptop in Tokyo would be nine hours ahead, and `--since` would miss them."""
+    table = source(ROWS)
+    table.append(("a", 1))
+    feed, quick = table.feed_of(FEED), table.changes()
+    table.append(("z", 1), ("z", 2))
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        counted = [
+            *count_changes(quick, feed).versions,
+            *count_changes(table.changes(), feed).versions,
+            *recount(table.spark, table.table, feed, 1, 2),
+        ]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    ages = [datetime.now(UTC) - one.committed_at for one in counted]
+    assert len(ages) == 5
+    assert all(timedelta() < age < timedelta(hours=1) for age in ages)
 
 
 def test_append_only_changes_need_no_shuffle(source) -> None:

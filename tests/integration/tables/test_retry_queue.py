@@ -125,6 +125,31 @@ def test_what_is_taken_in_is_the_fold(spark, where, monkeypatch, kept_from):
         assert retry_queue.positions(spark, where) == after.positions
 
 
+@pytest.mark.parametrize("compared", [0, 1_000_000])
+def test_a_queue_is_emptied_only_of_what_has_ended(spark, where, monkeypatch, compared):
+    """As many outcomes as wait are not the outcomes of all that wait."""
+    monkeypatch.setattr(taking_in, "KEPT_FROM", 0)
+    monkeypatch.setattr(taking_in, "COMPARED_ROWS", compared)
+    a, b, c = (one * 26 for one in "abc")
+
+    def taken(*rows):
+        append_rows(spark, where, OUTCOMES, together(rows))
+        return take_in(spark, where, retry_queue.positions(spark, where), 0)
+
+    def waiting():
+        return set(retry_queue.pinned(spark, where).waiting["message_id"].to_pylist())
+
+    assert not taken(
+        *(outcome(one, "queued", 1, position=n) for n, one in enumerate((a, b, c)))
+    ).emptied
+    # Dead, and discarded: it has ended twice.
+    ends = [outcome(a, "dead", 2), outcome(a, "cancelled", 3), outcome(b, "accepted", 2)]
+    assert not taken(*ends).emptied
+    assert waiting() == {c}
+    assert taken(outcome(c, "accepted", 2)).emptied
+    assert waiting() == set()
+
+
 def test_only_one_takes_in_what_comes_after_a_position(spark, where):
     """A drain that was paused while another took over would put messages into the queue twice."""
     begun = retry_queue.positions(spark, where)
