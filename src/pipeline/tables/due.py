@@ -68,16 +68,16 @@ def runs_due(spark: SparkSession, due: Due, limit: int, slices: int = 1) -> Runs
     possible = _of_the_possible(spark, sendable, now)
     order = F.struct("queued_version", "position")
     chosen_heads = (
-        possible.groupBy("entity_hash")
+        possible.groupBy(_entity().alias("entity"))
         .agg(
             F.min_by(F.struct("next_attempt_at"), order).alias("head"),
             F.min("queued_version").alias("since"),
             F.count("*").alias("run"),
         )
         .where(_has_come("head.next_attempt_at", now))
-        .orderBy("since", "entity_hash")
+        .orderBy("since", "entity")
         .limit(limit * slices)
-        .select(_entity().alias("entity"), "run")
+        .select("entity", "run")
         .toArrow()
     )
     before = pc.subtract(pc.cumulative_sum(chosen_heads["run"]), chosen_heads["run"])

@@ -290,6 +290,20 @@ def test_whole_runs_of_due_heads_are_due(spark, where, monkeypatch, named, limit
         assert all((f"{one}1" in ids) == (f"{one}2" in ids) for ids in sent for one in "ab")
 
 
+def test_nothing_is_due_twice(spark, where):
+    """Of whom a message is may be unknown, and said so in two ways: it would be sent twice."""
+    later = NOW + timedelta(hours=1)
+    rows = [
+        outcome("a1", "queued", 1, None, next_attempt_at=NOW, position=0),
+        outcome("a2", "queued", 1, b"", next_attempt_at=NOW, position=1),
+        outcome("b1", "queued", 1, b"b" * 16, next_attempt_at=later, position=2),
+    ]
+    append_rows(spark, where, OUTCOMES, rows)
+    take_in(spark, where, retry_queue.positions(spark, where), 0)
+    runs = due.runs_due(spark, due.find_due(spark, where, NOW), limit=1, slices=4)
+    assert sorted(row["message_id"] for row in runs.rows.collect()) == ["a1", "a2"]
+
+
 def test_an_older_epoch_can_neither_claim_nor_append(spark, where):
     """A holder that lives answers; one that doesn't is fenced off, and Delta skips its appends."""
     first = leases.acquire(spark, where, "drain", "one", answer_within=0)
