@@ -8,12 +8,14 @@ whatever instruction a kill hits, the next tick knows as much as this one did.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
+from uuid import uuid4
 
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
@@ -45,8 +47,10 @@ SLICES: Final = 5
 """Of a tick at most. What waits is looked through, and what has ended is taken out of the queue,
 once for all of them: that costs what waits, not what is sent."""
 GOES_ON_SECONDS: Final = 30.0
-"""A tick that is older begins no further slice: between ticks what was queued meanwhile, and who is
-to be erased, is looked at."""
+"""A tick that has sent for longer begins no further slice: what was queued meanwhile is looked at
+between ticks."""
+KEPT_FOR: Final = "kept_for"
+"""Which tick's rows are kept: Spark would take those of another that were left behind for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,8 @@ class Drain:
     """Messages of a tick at most; fewer than the setting after ticks that were too slow."""
     vain: int = field(default=0)
     """Such ticks, one after the other."""
+    slices: int = field(default=SLICES)
+    """Of the next tick at most: what is read for slices that are not sent is read in vain."""
     consents: Consents = field(default_factory=Consents)
 
     def __call__(self, _ticks: DataFrame, batch_id: int) -> None:
@@ -109,8 +115,9 @@ class Drain:
         if found is not None and found.emptied:
             return Tick(sent=0, holds=False)
         seen = Positions(outcomes=at.outcomes if found is None else found.upto, commands=wished)
-        # Consent that is withdrawn is looked at between ticks.
-        return self._send_due(spark, number, marks, seen, slices=1 if asked else SLICES)
+        # Consent that is withdrawn is looked at between ticks; and the driver keeps no rows.
+        one = asked or self.runtime.settings.delivery.site == "driver"
+        return self._send_due(spark, number, marks, seen, slices=1 if one else self.slices)
 
     def _send_due(
         self,
@@ -123,7 +130,6 @@ class Drain:
     ) -> Tick:
         """Send what is due, in so many slices at most; what was committed up to *seen* is known."""
         limit = self.limit or self.runtime.settings.triggers.drain_rows
-        began = now()
         due_at = self.due_at or datetime.now(UTC)
         if self.once:
             self.due_at = due_at
@@ -134,52 +140,76 @@ class Drain:
         runs = runs_due(spark, due, limit, slices)
         if runs is None:
             return Tick(sent=0, holds=False)
-        sent = 0
         with self._in_order(runs) as rows_of:
-            for place in range(runs.slices):
-                if place and not self._goes_on(spark, began, seen):
-                    break
-                with ThreadPoolExecutor(max_workers=1) as beside:
-                    beside.submit(self.claim.look_ahead, spark, self.runtime)
-                    result = self._send(spark, rows_of(place), seen.outcomes)
-                sent += result.calls - result.unsent
-                self._bound(spark, limit, result)
-                logger(job=JOB).info(
-                    "tick.sent", tick=number, messages=result.calls, unsent=result.unsent
-                )
-                if set(result.holds) - {DEADLINE}:
-                    self._fall_ill(spark, result)
-                if result.unsent:
-                    break
+            return self._send_slices(spark, number, runs.slices, rows_of, limit, seen)
+
+    def _send_slices(
+        self,
+        spark: SparkSession,
+        number: int,
+        slices: int,
+        rows_of: Callable[[int], DataFrame],
+        limit: int,
+        seen: Positions,
+    ) -> Tick:
+        """One slice after the other, until one is not sent whole or something else is wanted."""
+        sent, done, began = 0, 0, now()
+        last: SliceResult | None = None
+        for place in range(slices):
+            if place and not self._goes_on(spark, began, seen):
+                break
+            with ThreadPoolExecutor(max_workers=1) as beside:
+                beside.submit(self.claim.look_ahead, spark, self.runtime)
+                result = self._send(spark, rows_of(place), seen.outcomes)
+            if not result.calls:  # the hashes of few entities leave a slice without any
+                continue
+            last, done, sent = result, done + 1, sent + result.calls - result.unsent
+            logger(job=JOB).info(
+                "tick.sent", tick=number, messages=result.calls, unsent=result.unsent
+            )
+            if set(result.holds) - {DEADLINE}:
+                self._fall_ill(spark, result)
+            if result.unsent:
+                break
+        if last is not None:  # of those before it each was sent whole
+            self._bound(spark, limit, last)
+            self.slices = 1 if last.unsent else min(2 * done, SLICES)
         return Tick(sent=sent, holds=self.probe is not None)
 
     @contextmanager
     def _in_order(self, runs: Runs) -> Iterator[Callable[[int], DataFrame]]:
         """The rows of each slice, an entity in one partition, in its order.
 
-        Several slices are read from the queue at once, and kept as they lie there: encrypted.
+        Several slices are read from the queue at once, before the time of the first one runs, and
+        kept as they lie there: encrypted. Where a platform keeps nothing, each reads its own.
         """
-        delivery = self.runtime.settings.delivery
         rows = (
             runs.rows.select(*unsealing.COLUMNS, "queued_version", SLICE)
-            .repartition(delivery.tasks, F.col("entity_hash"))
+            .repartition(self.runtime.settings.delivery.tasks, F.col("entity_hash"))
             .sortWithinPartitions(_sending_order(), "queued_version", "position")
         )
-        keep = delivery.site == "tasks" and runs.slices > 1  # serverless compute keeps nothing
-        if keep:
-            rows.persist(StorageLevel.MEMORY_AND_DISK)
+        if runs.slices == 1:
+            yield lambda place: rows.where(F.col(SLICE) == place)
+            return
+        rows = rows.withColumn(KEPT_FOR, F.lit(uuid4().hex))
         try:
+            with suppress(PySparkException):
+                rows.persist(StorageLevel.MEMORY_AND_DISK).count()
             yield lambda place: rows.where(F.col(SLICE) == place)
         finally:
-            if keep:
+            with suppress(PySparkException):
                 rows.unpersist()
 
     def _goes_on(self, spark: SparkSession, began: float, seen: Positions) -> bool:
-        """Whether a tick that began then may send a further slice: nobody wants anything else."""
+        """Whether a tick that has sent since then may go on: nobody wants anything else."""
         if self.runtime.stop.asked or now() - began > GOES_ON_SECONDS:
             return False
         audit_key_changes(spark, self.runtime, JOB)
-        return not commands.wishes(spark, self.runtime.where, seen.commands)
+        where = self.runtime.where
+        return not (
+            commands.wishes(spark, where, seen.commands)
+            or erase.requested(spark, where, seen.outcomes)
+        )
 
     def _send(self, spark: SparkSession, rows: DataFrame, upto: int) -> SliceResult:
         """Send whole runs, and learn how fast to go on.

@@ -38,6 +38,12 @@ def lifted(wishes: Sequence[commands.Wish], marks: Sequence[Mark]) -> tuple[str,
     return tuple(mark.message_id for mark in marks if mark.entity_hash in whose)
 
 
+def requested(spark: SparkSession, where: Layout, after: int) -> bool:
+    """Whether anybody is to be erased by what was recorded after commit *after* of outcomes."""
+    rows = outcomes.inserted(spark, where, after)
+    return not rows.where((F.col("kind") == "queued") & (F.col("reason") == REQUESTED)).isEmpty()
+
+
 def request(
     spark: SparkSession, runtime: Runtime, claim: Claim, wishes: Sequence[commands.Wish]
 ) -> None:

@@ -43,6 +43,7 @@ def read_books(
         rows = rows.where(F.col("source_version") <= last)
     entries: dict[tuple[int, str], Entry] = {}
     for row in rows.orderBy("booked_at").collect():
+        at = row["committed_at"]
         entries.setdefault(
             (row["source_version"], row["origin"]),
             Entry(
@@ -51,7 +52,7 @@ def read_books(
                 changes=row["changes"],
                 deletes=row["deletes"],
                 messages=row["messages"],
-                committed_at=row["committed_at"],
+                committed_at=at and at.astimezone(UTC),  # Spark's rows have the machine's zone
             ),
         )
     return entries

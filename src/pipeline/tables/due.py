@@ -17,6 +17,8 @@ from pipeline.tables.retry_queue import Mark, rows_of
 
 NAMED_ENTITIES: Final = 100_000
 """So many entities are named to Spark as a table that each of its tasks gets whole."""
+CHOSEN_ENTITIES: Final = 200_000
+"""Of a tick at most, where not all that waits is due: they are named to Spark in the same way."""
 SLICE: Final = "slice_of_due"
 """Which slice a message goes in, from 0; an entity is never cut in two."""
 
@@ -76,7 +78,7 @@ def runs_due(spark: SparkSession, due: Due, limit: int, slices: int = 1) -> Runs
         )
         .where(_has_come("head.next_attempt_at", now))
         .orderBy("since", "entity")
-        .limit(limit * slices)
+        .limit(min(limit * slices, CHOSEN_ENTITIES))
         .select("entity", "run")
         .toArrow()
     )
@@ -86,7 +88,8 @@ def runs_due(spark: SparkSession, due: Due, limit: int, slices: int = 1) -> Runs
     ).filter(pc.less(before, limit * slices))
     if not chosen.num_rows:
         return None
-    rows = sendable.join(_named(spark, chosen), F.col("named") == _entity()).drop("named")
+    named = F.broadcast(spark.createDataFrame(chosen))
+    rows = sendable.join(named, F.col("named") == _entity()).drop("named")
     # A run that is longer than a slice leaves the number of the next one unused.
     return Runs(rows=rows, slices=pc.max(chosen[SLICE]).as_py() + 1)
 
@@ -123,10 +126,5 @@ def _has_come(column: str, now: datetime) -> Column:
 
 
 def _of_entities(spark: SparkSession, messages: DataFrame, entities: pa.ChunkedArray) -> DataFrame:
-    named = _named(spark, pa.table({"named": entities}))
-    return messages.join(named, F.col("named") == _entity(), "leftsemi")
-
-
-def _named(spark: SparkSession, entities: pa.Table) -> DataFrame:
-    named = spark.createDataFrame(entities)
-    return F.broadcast(named) if entities.num_rows <= NAMED_ENTITIES else named
+    named = spark.createDataFrame(pa.table({"named": entities}))
+    return messages.join(F.broadcast(named), F.col("named") == _entity(), "leftsemi")

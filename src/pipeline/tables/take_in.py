@@ -55,8 +55,9 @@ KEPT_FROM = 5_000
 """From so many ended messages on it is asked whether they are much of the queue."""
 MUCH: Final = 0.3
 """Of the queue, from which on rewriting all of it takes less than finding files."""
-COMPARED_ROWS: Final = 4_000_000
-"""Ids of so many ended messages this process compares itself: 100 MB. Spark's join takes longer."""
+COMPARED_ROWS: Final = 1_000_000
+"""Ids of so many ended messages this process compares itself, in some 200 MB: a tick's slices have
+no more. Spark's join takes longer."""
 NAMED_ROWS: Final = 200_000
 """So many ended messages are named to Spark as a table that each of its tasks gets whole."""
 POSITION_ROWS: Final = 20
@@ -196,7 +197,7 @@ def _are_much(found: Found, waiting: int) -> bool:
 def _all_ended(spark: SparkSession, where: Layout, ends: DataFrame) -> bool:
     """Whether nothing waits that has not ended, by ids that this process compares."""
     waiting = rows_of(spark, where, "message").select("message_id").toArrow()["message_id"]
-    ended = unpack(ends.select("message_id", "entity_hash", *PACKED).toArrow())["message_id"]
+    ended = unpack(ends.select("message_id", *PACKED).toArrow())["message_id"]
     return bool(pc.all(pc.is_in(waiting, ended), min_count=0).as_py())
 
 

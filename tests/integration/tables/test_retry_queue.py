@@ -11,9 +11,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
+from pipeline.core.erasure import REQUESTED
 from pipeline.core.fold import OutcomeRow, barred, fold
 from pipeline.core.lease import txn_version
 from pipeline.core.records import OUTCOMES
+from pipeline.streams import erase
 from pipeline.tables import due, leases, outcomes, retry_queue
 from pipeline.tables import take_in as taking_in
 from pipeline.tables.layout import Layout, check_tables, create_tables
@@ -302,6 +304,16 @@ def test_nothing_is_due_twice(spark, where):
     take_in(spark, where, retry_queue.positions(spark, where), 0)
     runs = due.runs_due(spark, due.find_due(spark, where, NOW), limit=1, slices=4)
     assert sorted(row["message_id"] for row in runs.rows.collect()) == ["a1", "a2"]
+
+
+def test_a_request_to_erase_is_seen_before_it_is_taken_in(spark, where):
+    """A tick that goes on sending for half a minute ends for it."""
+    before = outcomes.version(spark, where)
+    append_rows(spark, where, OUTCOMES, [outcome("a1", "queued", 1, reason="http_503")])
+    assert not erase.requested(spark, where, before)
+    append_rows(spark, where, OUTCOMES, [outcome("a2", "queued", 1, reason=REQUESTED)])
+    assert erase.requested(spark, where, before)
+    assert not erase.requested(spark, where, outcomes.version(spark, where))
 
 
 def test_an_older_epoch_can_neither_claim_nor_append(spark, where):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.streams import drain
-from pipeline.streams.drain import GOES_ON_SECONDS, Drain
+from pipeline.streams.drain import GOES_ON_SECONDS, SLICES, Drain
 from pipeline.tables.outcomes import SliceResult
 
 
@@ -27,14 +27,15 @@ class Sending(Drain):
     """Four slices of ten messages are due; each takes some seconds, and something happens."""
 
     seconds = 1.0
-    unsent_of = -1
-    wish_after = stop_after = 9
+    unsent_of = empty = -1
+    wish_after = stop_after = erase_after = 9
 
     def _send(self, _spark, place, _upto):
         self.sent.append(place)
+        calls = 0 if place == self.empty else 10
         unsent = 4 if place == self.unsent_of else 0
         return SliceResult(
-            tasks=1, calls=10, unsent=unsent, holds=(), requests=1, troubled=0, median_ms=1.0
+            tasks=1, calls=calls, unsent=unsent, holds=(), requests=1, troubled=0, median_ms=1.0
         )
 
     @contextmanager
@@ -61,22 +62,36 @@ def ticked(monkeypatch, **what):
     monkeypatch.setattr(drain, "audit_key_changes", lambda *_: None)
     monkeypatch.setattr(drain, "now", lambda: len(one.sent) * one.seconds)
     monkeypatch.setattr(drain.commands, "wishes", lambda *_: [1] * (len(one.sent) > one.wish_after))
+    monkeypatch.setattr(drain.erase, "requested", lambda *_: len(one.sent) > one.erase_after)
     seen = SimpleNamespace(outcomes=0, commands=0)
-    return len(one.sent), one._send_due(None, 1, (), seen, slices=4).sent, len(one.sent)
+    sent = one._send_due(None, 1, (), seen, slices=4).sent
+    return len(one.sent), sent, one.slices
 
 
 @pytest.mark.parametrize(
-    ("what", "slices", "messages"),
+    ("what", "slices", "messages", "then"),
     [
-        ({}, 4, 40),
-        ({"unsent_of": 0}, 1, 6),  # the destination is ill, or the slice too slow
-        ({"unsent_of": 2}, 3, 26),
-        ({"wish_after": 1}, 2, 20),  # somebody wants a person erased, a message discarded
-        ({"stop_after": 1}, 1, 10),
-        ({"seconds": GOES_ON_SECONDS - 1}, 2, 20),  # what was queued meanwhile is looked at
-        ({"seconds": GOES_ON_SECONDS * 2}, 1, 10),
+        ({}, 4, 40, SLICES),
+        ({"empty": 1}, 4, 30, SLICES),
+        ({"unsent_of": 0}, 1, 6, 1),  # the destination is ill, or the slice too slow
+        ({"unsent_of": 2}, 3, 26, 1),
+        ({"wish_after": 1}, 2, 20, 4),  # somebody wants a person erased, a message discarded
+        ({"erase_after": 1}, 2, 20, 4),  # so does a feed
+        ({"stop_after": 1}, 1, 10, 2),
+        ({"seconds": GOES_ON_SECONDS - 1}, 2, 20, 4),  # what was queued meanwhile is looked at
+        ({"seconds": GOES_ON_SECONDS * 2}, 1, 10, 2),
     ],
 )
-def test_a_tick_goes_on_until_somebody_wants_something_else(monkeypatch, what, slices, messages):
+def test_a_tick_goes_on_until_somebody_wants_something_else(
+    monkeypatch, what, slices, messages, then
+):
     """A million messages take a minute: who is to be erased could not wait for all of them."""
-    assert ticked(monkeypatch, **what) == (0, messages, slices)
+    assert ticked(monkeypatch, **what) == (slices, messages, then)
+
+
+def test_slices_before_it_do_not_hide_one_that_is_too_slow(monkeypatch):
+    """Nothing would be halved, and nobody told, as long as others' messages come first."""
+    told = []
+    monkeypatch.setattr(drain.Drain, "_bound", lambda _, __, ___, last: told.append(last.unsent))
+    ticked(monkeypatch, unsent_of=2)
+    assert told == [4]
