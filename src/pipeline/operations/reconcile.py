@@ -6,7 +6,7 @@ Three counts are held together: what `deliver` counted at read (books), what the
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from pyspark.errors import PySparkException
@@ -97,7 +97,7 @@ def _first(entries: Sequence[books.Entry], since: datetime | None) -> int:
     if since is None:
         return books.FIRST
     dated = [(e.source_version, e.committed_at) for e in entries if e.committed_at is not None]
-    asked = [version for version, at in dated if at.astimezone(UTC) >= since]
+    asked = [version for version, at in dated if at >= since]
     return min(asked, default=max((version for version, _ in dated), default=books.FIRST) + 1)
 
 

@@ -79,7 +79,7 @@ class Drain:
     shorter than a tick, and then something would always be due."""
     due_at: datetime | None = field(default=None)
     limit: int = field(default=0)
-    """Messages of a tick at most; fewer than the setting after ticks that were too slow."""
+    """Messages of a slice at most; fewer than the setting after ticks that were too slow."""
     vain: int = field(default=0)
     """Such ticks, one after the other."""
     slices: int = field(default=SLICES)
@@ -234,7 +234,7 @@ class Drain:
         return result
 
     def _bound(self, spark: SparkSession, limit: int, result: SliceResult) -> None:
-        """Halve the next tick where this one took too long to prepare, else double it again."""
+        """Halve the next slices where this one took too long to prepare, else double them again."""
         most = self.runtime.settings.triggers.drain_rows
         self.vain = self.vain + 1 if in_vain(result) else 0
         if not self.vain:

@@ -148,11 +148,12 @@ def _commit(
         _put(where, position, rows)
     elif found.queued or not at.rows:
         _merge(spark, where, at, position, rows, found)
-    elif _are_much(found, waiting := _waiting_for(spark, where, found)):
-        nothing = waiting <= found.messages <= COMPARED_ROWS and _all_ended(spark, where, rows)
-        return _keep(spark, where, position, _ended(rows, found), nothing=nothing)
-    else:
+    elif found.messages < KEPT_FROM or found.messages < MUCH * (
+        waiting := rows_of(spark, where, "message").count()
+    ):
         _strike(spark, where, at, position, _ended(rows, found))
+    else:
+        return _keep(spark, where, position, rows, found, waiting)
     return False
 
 
@@ -185,20 +186,23 @@ def _position(spark: SparkSession, where: Layout, at: Positions, to: Positions) 
     )
 
 
-def _waiting_for(spark: SparkSession, where: Layout, found: Found) -> int:
-    """How many messages wait; not asked where few have ended."""
-    return rows_of(spark, where, "message").count() if found.messages >= KEPT_FROM else 0
+def _waiting_still(spark: SparkSession, where: Layout, ends: DataFrame, found: Found) -> DataFrame:
+    """What waits and has not ended."""
+    same = F.col("message_id") == F.col("merge_id")
+    return rows_of(spark, where, "message").join(_ended(ends, found), same, "left_anti")
 
 
-def _are_much(found: Found, waiting: int) -> bool:
-    return found.messages >= KEPT_FROM and found.messages >= MUCH * waiting
-
-
-def _all_ended(spark: SparkSession, where: Layout, ends: DataFrame) -> bool:
-    """Whether nothing waits that has not ended, by ids that this process compares."""
-    waiting = rows_of(spark, where, "message").select("message_id").toArrow()["message_id"]
+def _all_ended(
+    spark: SparkSession, where: Layout, ends: DataFrame, found: Found, waiting: int
+) -> bool:
+    """Whether all of the messages that wait, so many, have ended."""
+    if found.messages < waiting:
+        return False
+    if found.messages > COMPARED_ROWS:
+        return _waiting_still(spark, where, ends, found).select("message_id").isEmpty()
+    ids = rows_of(spark, where, "message").select("message_id").toArrow()["message_id"]
     ended = unpack(ends.select("message_id", *PACKED).toArrow())["message_id"]
-    return bool(pc.all(pc.is_in(waiting, ended), min_count=0).as_py())
+    return bool(pc.all(pc.is_in(ids, ended), min_count=0).as_py())
 
 
 def _ended(ends: DataFrame, found: Found) -> DataFrame:
@@ -215,17 +219,21 @@ def _put(where: Layout, position: DataFrame, rows: DataFrame) -> None:
 
 
 def _keep(
-    spark: SparkSession, where: Layout, position: DataFrame, ended: DataFrame, *, nothing: bool
+    spark: SparkSession,
+    where: Layout,
+    position: DataFrame,
+    ends: DataFrame,
+    found: Found,
+    waiting: int,
 ) -> bool:
     """Write what waits still, and the position, in place of all messages and positions.
 
-    Mostly nothing waits any more, which is returned: then no payload is read. *nothing*: that much
-    is known already.
+    Mostly nothing waits any more, which is returned: then no payload is read.
     """
-    waiting = rows_of(spark, where, "message")
-    kept = waiting.join(ended, F.col("message_id") == F.col("merge_id"), "left_anti")
-    emptied = nothing or kept.select("message_id").isEmpty()
-    rows = _of_the_queue("position", position) if emptied else _both(kept, position)
+    emptied = _all_ended(spark, where, ends, found, waiting)
+    rows = _of_the_queue("position", position)
+    if not emptied:
+        rows = _both(_waiting_still(spark, where, ends, found), position)
     where.place(RETRY_QUEUE).replace(rows, "kind IN ('message', 'position')")
     return emptied
 
