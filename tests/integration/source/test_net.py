@@ -75,7 +75,7 @@ def test_counts_follow_from_operations(source) -> None:
 
 
 def test_times_are_utc_whatever_zone_the_machine_has(source, monkeypatch) -> None:
-    """Books of a laptop in Tokyo would be nine hours ahead, and `--since` would miss them."""
+    """Books of a laptop in Tokyo would be nine hours ahead; `--days` would reach too far back."""
     table = source(ROWS)
     table.append(("a", 1))
     feed, quick = table.feed_of(FEED), table.changes()
