@@ -25,7 +25,8 @@ WARM = 2
 COLD = 4
 """Rounds that a process of its own needs beside these: what ran before has warmed the others."""
 TASKS = os.cpu_count() or 2
-WHOLE: dict[str, Any] = {"tasks": TASKS, "slice_rows": 1_000_000}
+TASKED: dict[str, Any] = {"tasks": TASKS}
+"""All else of `delivery` is as it is by default."""
 ELSEWHERE = ("gzip", "rate", "deliver")
 """Settings that are not of `delivery`."""
 
@@ -92,7 +93,7 @@ class Bench:
         """A stream with tables of its own, and a receiver; *how* is as in the settings."""
         own = {key: how.pop(key) for key in ELSEWHERE if key in how}
         with receiver(latency_ms) as url:
-            given = settings(self.folder / name, url, {**WHOLE, **how}, **own)
+            given = settings(self.folder / name, url, {**TASKED, **how}, **own)
             with stream(self.source, url, given) as run:
                 yield run
 
@@ -130,7 +131,7 @@ def _fill(spark: SparkSession, folder: Path) -> float:
     by_task: dict[str, list[int]] = {}
     for row in rows:
         by_task.setdefault(row["request_id"].rsplit("-", 1)[0], []).append(row["bytes"])
-    lanes = settings(folder, "http://127.0.0.1", WHOLE).delivery.lanes
+    lanes = settings(folder, "http://127.0.0.1", TASKED).delivery.lanes
     full = [size for sizes in by_task.values() for size in sorted(sizes)[lanes:]]
     if max(max(sizes) for sizes in by_task.values()) > 500_000:  # noqa: PLR2004  the API's
         return 0.0

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 import alternatives as others
-from measure import TASKS, WARM, WHOLE, Bench, Target, target
+from measure import TASKED, TASKS, WARM, Bench, Target, target
 from ours import SECRETS, Source, settings
 from pyspark.sql import functions as F
 from receivers import receiver
@@ -17,7 +17,6 @@ from receivers import receiver
 from pipeline.core.records import OUTCOMES
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.delivery.plan import Barrier
-from pipeline.settings import Delivery
 from pipeline.source.checked import CheckedFeed
 from pipeline.source.net import net
 from pipeline.source.parts import template_of
@@ -33,7 +32,8 @@ from pipeline.tables.take_in import take_in
 PARKED = "2999-01-01"
 SAME: Final[Mapping[str, Any]] = {"rate": {"deliver_share": 0.5}}
 """Neither job has more of the API's rate than the other."""
-DEFAULT_ROWS: Final = Delivery().slice_rows
+ROWS: Final = 200_000
+"""Of a slice of either, where both are compared."""
 DUE = 100
 """Messages that come due for each tick."""
 
@@ -115,12 +115,12 @@ class Queue:
 
 
 @contextmanager
-def queue(bench: Bench, name: str) -> Iterator[Queue]:
+def queue(bench: Bench, name: str, **triggers: Any) -> Iterator[Queue]:
     """A queue with tables of its own, and a receiver."""
     with receiver() as url:
         source = Source(bench.spark, str(bench.folder / f"{name}-source"))
         source.create()
-        given = settings(bench.folder / name, url, WHOLE, **SAME)
+        given = settings(bench.folder / name, url, TASKED, **SAME, **triggers)
         runtime = Runtime(settings=given, secrets=SECRETS)
         create_tables(bench.spark, layout(given))
         deliver, drain = claim_all(bench.spark, runtime, ["deliver/orders", "drain"])
@@ -130,22 +130,31 @@ def queue(bench: Bench, name: str) -> Iterator[Queue]:
 def drained(bench: Bench) -> list[Target]:
     """Messages a second that drain sends from a full queue, against deliver's of as many.
 
-    Both in slices as they are by default, and at the same rate: by default drain has a fifth of it,
-    190 requests a second. What fills the queue is taken in while an outage lasts, with a figure of
-    its own.
+    Both in slices of as many rows, and at the same rate: by default drain has a fifth of it, 190
+    requests a second. What fills the queue is taken in while an outage lasts, with a figure of its
+    own; so has drain in slices as they are by default.
     """
     count = bench.events
-    with bench.ours("beside-drain", slice_rows=DEFAULT_ROWS, **SAME) as run:
+    with bench.ours("beside-drain", slice_rows=ROWS, **SAME) as run:
         direct = [run.round(count) for _ in range(bench.rounds)]
-    taken_in, waited = [], []
-    with queue(bench, "drain") as full:
-        for _ in range(bench.rounds):
-            full.put(count)
-            taken_in.append(count / full.fill())
-            waited.append(count / full.empty())
+    taken_in, alike = _emptied(bench, "drain-alike", drain_rows=ROWS)
+    _, waited = _emptied(bench, "drain")
     bench.note("drain takes in", taken_in)
-    ratio = bench.note("drain", waited) / bench.note("deliver, beside drain", direct)
+    bench.note("drain", waited)
+    drained = bench.note(f"drain, slices of {ROWS:,}", alike)
+    ratio = drained / bench.note(f"deliver, slices of {ROWS:,}", direct)
     return [target("drain_throughput", ratio, 0.8, "times")]
+
+
+def _emptied(bench: Bench, name: str, **triggers: Any) -> tuple[list[float], list[float]]:
+    """Messages a second that drain takes in, and that it sends until nothing waits any more."""
+    taken_in, sent = [], []
+    with queue(bench, name, **triggers) as full:
+        for _ in range(bench.rounds):
+            full.put(bench.events)
+            taken_in.append(bench.events / full.fill())
+            sent.append(bench.events / full.empty())
+    return taken_in, sent
 
 
 def parked(bench: Bench) -> list[Target]:

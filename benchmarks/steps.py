@@ -16,7 +16,7 @@ from pathlib import Path
 import alternatives as others
 import psutil
 import pyarrow as pa
-from measure import TASKS, WARM, WHOLE, session
+from measure import TASKED, TASKS, WARM, session
 from ours import SECRETS, Source, settings
 from pyspark.sql import DataFrame
 from receivers import receiver
@@ -49,7 +49,7 @@ def main() -> None:
     source.create()
     source.commit(arguments.events)
     with receiver() as url:
-        runtime = Runtime(settings=settings(folder, url, WHOLE), secrets=SECRETS)
+        runtime = Runtime(settings=settings(folder, url, TASKED), secrets=SECRETS)
         create_tables(spark, runtime.where)
         found = _in_turns(_steps(source, runtime), arguments.rounds)
     spark.stop()

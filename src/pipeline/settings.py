@@ -108,8 +108,11 @@ class Delivery(_Part):
     """Partitions of a slice: with site tasks, as many as there are cores."""
     lanes: int = Field(default=32, ge=1)
     """Requests in flight at once, a task, at most: enough to hide 100 ms that an answer takes."""
-    slice_rows: int = Field(default=200_000, ge=1)
+    slice_rows: int = Field(default=1_000_000, ge=1)
     """Changes of a slice at most, but that an entity is never cut in two."""
+    slice_bytes: int = Field(default=512_000_000, ge=1)
+    """A slice of small rows has `slice_rows` of them; of larger ones as many as come to this, by a
+    sample. Its tasks together need about four times as much memory."""
     backfill_rows: int = Field(default=100_000, ge=1)
     """Rows of a first load that are sent between two looks for newer changes, which go first."""
     packed_from: int = Field(default=16, ge=0)
@@ -165,9 +168,9 @@ class Triggers(_Part):
 
     deliver: timedelta = timedelta(seconds=1)
     drain: timedelta = timedelta(seconds=2)
-    drain_rows: int = Field(default=200_000, ge=1)
-    """Messages of one slice of drain at most, but that an entity is never cut in two; a tick sends
-    up to five."""
+    drain_rows: int = Field(default=1_000_000, ge=1)
+    """Messages of one slice of drain at most, but that an entity is never cut in two;
+    `delivery.slice_bytes` holds for it, too."""
 
 
 class Keys(_Part):

@@ -73,15 +73,18 @@ def test_a_source_that_forgets_soon_overflows_into_the_queue(spark, shop, ledger
 
 def test_a_tick_sends_a_long_queue_in_slices(spark, shop, ledger):
     """Each slice of its own would look through all that waits, and rewrite it afterwards."""
+    delivery = shop.settings.delivery.model_copy(update={"slice_bytes": 400})
     triggers = shop.settings.triggers.model_copy(update={"drain_rows": 4})
     settings = shop.settings.model_copy(update={"triggers": triggers})
+    small = shop.settings.model_copy(update={"delivery": delivery})
     rows = [{**one, "person_id": f"p{n % 6}"} for n, one in enumerate(orders(0, 18))]
     shop.insert("people", PEOPLE, [])
     shop.insert("orders", ORDERS, rows)
     shop.sandbox.client.fail(Failure(kind="status", status=503))
-    assert run_deliver(spark, settings, feeds=["orders"], available_now=True) == OK
+    assert run_deliver(spark, small, feeds=["orders"], available_now=True) == OK
     shop.sandbox.client.clear()
     assert {row["kind"] for row in ledger()} == {"queued"}
+    assert len({row["slice"] for row in ledger()}) > 1
     assert run_drain(spark, settings, available_now=True) == OK
     sent = [row for row in ledger() if row["kind"] == "accepted"]
     assert len(sent) == len(rows)

@@ -169,7 +169,7 @@ class Backfill:
             if self.checked.fallible and self.isolated is None:
                 self.isolated = split(netted, self.checked)
             theirs = narrowed(netted, self.checked, self.isolated).join(ids, ID, "left_semi")
-            slices = math.ceil(theirs.count() / delivery.slice_rows)
+            slices = math.ceil(theirs.count() / delivery.backfill_rows)
 
             def rows_of(number: int) -> DataFrame:
                 some = theirs.where(part_of(slices) == number)

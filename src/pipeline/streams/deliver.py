@@ -34,6 +34,7 @@ from pipeline.streams.retention import RetentionWatch
 from pipeline.streams.runtime import FeedChangedError, Runtime
 from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import Slow, half_of
+from pipeline.streams.weigh import few, of_change, rows_a_slice, weigh
 from pipeline.tables import books, commands
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.session import compile_or_interpret
@@ -80,6 +81,8 @@ class DeliverFeed:
     reader: BarrierReader | None = field(default=None)
     oldest: datetime | None = field(default=None)
     """When the oldest version of the micro-batch was committed."""
+    weight: float = field(default=0.0)
+    """Bytes of a message: of the slice before, or by a sample; 0 as long as no one knows."""
     overflow: bool = field(default=False)
     """The source's retention is nearly used up: the rest of the micro-batch goes to the queue."""
 
@@ -124,7 +127,7 @@ class DeliverFeed:
             partitions=delivery.tasks,
             unique_inserts=counted.unique_inserts,
         )
-        slices = math.ceil(counted.changes / delivery.slice_rows)
+        slices = math.ceil(counted.changes / self._rows_a_slice(changes, counted))
         logger(feed=self.feed).info("batch.began", changes=counted.changes, slices=slices)
         versions = (counted.versions[0].version, counted.versions[-1].version)
         try:
@@ -141,6 +144,14 @@ class DeliverFeed:
                     self.slice_until_done(spark, piece, booked)
         except WrongMappingError as error:
             self.wait_for_mending(spark, str(error), versions[1], counted.changes)
+
+    def _rows_a_slice(self, changes: DataFrame, counted: Counted) -> int:
+        """As many as are not too much for a slice, by what those before them weighed."""
+        settings = self.runtime.settings
+        if not self.weight and counted.changes > few(settings):
+            self.weight = weigh(changes, of_change(changes))
+        of_each = self.weight * counted.messages / counted.changes
+        return rows_a_slice(settings, settings.delivery.slice_rows, of_each)
 
     def book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
         """Book what was counted; a difference from what is booked is an alert."""
@@ -244,13 +255,15 @@ class DeliverFeed:
         return self.rate or self.runtime.top_rate(JOB)
 
     def _learn(self, result: SliceResult) -> None:
-        """Carry the rate into the next slice."""
+        """Carry the rate into the next slice, and the weight of a message."""
         if result.requests:
             policy = self.runtime.settings.rate
             slow = result.median_ms > policy.slow_seconds * 1000
             trouble = result.troubled > 0 or slow
             top = self.runtime.top_rate(JOB)
             self.rate = adapt(policy, self._rate(), top, trouble=trouble)
+            if sent := result.calls - result.unsent:
+                self.weight = result.bytes / sent
 
     def _hold(self, spark: SparkSession, result: SliceResult, version: int) -> bool:
         """Wait until the slice may be repeated; whether the ratio is waived from now on."""

@@ -35,6 +35,7 @@ from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import TRIES, in_vain, tell_slow
 from pipeline.streams.upkeep import upkeep
+from pipeline.streams.weigh import few, of_message, rows_a_slice, weigh
 from pipeline.tables import commands, leases, outcomes, retry_queue
 from pipeline.tables.due import SLICE, Runs, find_due, runs_due
 from pipeline.tables.outcomes import SliceResult
@@ -43,6 +44,9 @@ from pipeline.tables.session import compile_or_interpret
 from pipeline.tables.take_in import take_in
 
 JOB = "drain"
+MESSAGES: Final = 1_000_000
+"""Of a tick at most, but that it has a slice: they are read from the queue at once, and whether
+they were all that waited is found in this process."""
 SLICES: Final = 5
 """Of a tick at most. What waits is looked through, and what has ended is taken out of the queue,
 once for all of them: that costs what waits, not what is sent."""
@@ -137,7 +141,10 @@ class Drain:
         if due is None:
             return Tick(sent=0, holds=False)
         compile_or_interpret(spark, due.waiting)
-        runs = runs_due(spark, due, limit, slices)
+        if min(due.waiting, limit) > few(self.runtime.settings):
+            weight = weigh(due.sendable, of_message())
+            limit = rows_a_slice(self.runtime.settings, limit, weight)
+        runs = runs_due(spark, due, limit, max(1, min(slices, MESSAGES // limit)))
         if runs is None:
             return Tick(sent=0, holds=False)
         with self._in_order(runs) as rows_of:

@@ -20,7 +20,7 @@ from pipeline.tables.outcomes import SliceResult
 TRIES: Final = 2
 """In vain, before a slice is halved: the first one also pays for what is staged once."""
 HALVINGS: Final = 16
-"""Of 200,000 rows a few are left by then; what takes long is no longer the rows."""
+"""Of a million rows a few are left by then; what takes long is no longer the rows."""
 
 
 def in_vain(result: SliceResult, unsent_before: int | None = None) -> bool:

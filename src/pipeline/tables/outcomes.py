@@ -28,7 +28,7 @@ FOLDED: Final = (
 )  # fmt: skip
 """What a fold needs of a message's row."""
 _REPORTED: Final = (
-    "feed", "job", "slice", "calls", "unsent", "reason", "status", "duration_ms",
+    "feed", "job", "slice", "calls", "unsent", "reason", "status", "duration_ms", "bytes",
 )  # fmt: skip
 
 
@@ -42,6 +42,8 @@ class SliceResult:
     holds: tuple[str, ...]
     """Reasons of the tasks that stopped sending, each once."""
     requests: int
+    bytes: int
+    """Of all requests."""
     troubled: int
     """Requests answered 429 or 5xx, or not at all."""
     median_ms: float
@@ -244,6 +246,7 @@ def reported(rows: pa.Table) -> SliceResult:
         unsent=pc.sum(tasks["unsent"]).as_py() or 0,
         holds=tuple(sorted(pc.unique(tasks["reason"].drop_null()).to_pylist())),
         requests=requests.num_rows,
+        bytes=pc.sum(requests["bytes"]).as_py() or 0,
         troubled=pc.sum(troubled).as_py() or 0,
         median_ms=pc.approximate_median(requests["duration_ms"]).as_py() or 0.0,
     )

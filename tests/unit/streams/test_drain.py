@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline.core.api.limits import Limits
+from pipeline.settings import Delivery
 from pipeline.streams import drain
 from pipeline.streams.drain import GOES_ON_SECONDS, SLICES, Drain
 from pipeline.tables.outcomes import SliceResult
@@ -35,7 +37,14 @@ class Sending(Drain):
         calls = 0 if place == self.empty else 10
         unsent = 4 if place == self.unsent_of else 0
         return SliceResult(
-            tasks=1, calls=calls, unsent=unsent, holds=(), requests=1, troubled=0, median_ms=1.0
+            tasks=1,
+            calls=calls,
+            unsent=unsent,
+            holds=(),
+            requests=1,
+            bytes=300,
+            troubled=0,
+            median_ms=1.0,
         )
 
     @contextmanager
@@ -50,13 +59,16 @@ class Sending(Drain):
 
 def ticked(monkeypatch, **what):
     """Slices that one tick sent, and how many messages it says."""
-    settings = SimpleNamespace(triggers=SimpleNamespace(drain_rows=10))
+    settings = SimpleNamespace(
+        triggers=SimpleNamespace(drain_rows=10), delivery=Delivery(), limits=Limits()
+    )
     runtime = SimpleNamespace(settings=settings, where=None)
     one = Sending(runtime, claim=SimpleNamespace(look_ahead=lambda *_: None))
     runtime.stop, one.sent = one, []
     for name, value in what.items():
         setattr(one, name, value)
-    monkeypatch.setattr(drain, "find_due", lambda *_: SimpleNamespace(waiting=40))
+    due = SimpleNamespace(waiting=40, sendable=None)
+    monkeypatch.setattr(drain, "find_due", lambda *_: due)
     monkeypatch.setattr(drain, "runs_due", lambda *_: SimpleNamespace(slices=4))
     monkeypatch.setattr(drain, "compile_or_interpret", lambda *_: None)
     monkeypatch.setattr(drain, "audit_key_changes", lambda *_: None)

@@ -23,7 +23,14 @@ SETTINGS = SimpleNamespace(
 
 def result(calls, unsent, *holds):
     return SliceResult(
-        tasks=1, calls=calls, unsent=unsent, holds=holds, requests=0, troubled=0, median_ms=0.0
+        tasks=1,
+        calls=calls,
+        unsent=unsent,
+        holds=holds,
+        requests=0,
+        bytes=0,
+        troubled=0,
+        median_ms=0.0,
     )
 
 
