@@ -1,6 +1,6 @@
 """How many rows make a slice follows from how large they are.
 
-Tasks hold a slice in memory, about four times over while they seal and send it. Small rows come by
+Tasks hold a slice in memory, several times over while they seal and send it. Small rows come by
 the million, where a slice's fixed part would be most of its time; large ones must not.
 """
 

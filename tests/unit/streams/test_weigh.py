@@ -29,9 +29,9 @@ SENT = SliceResult(
     [
         (0.0, A_MILLION, A_MILLION),  # nobody knows
         (300.0, A_MILLION, A_MILLION),
-        (2_000.0, A_MILLION, 256_000),
+        (2_000.0, A_MILLION, 200_000),
         (2_000.0, 50_000, 50_000),
-        (90_000.0, A_MILLION, 16_000),  # of no call that can be sent
+        (90_000.0, A_MILLION, 12_500),  # of no call that can be sent
     ],
 )
 def test_large_rows_make_slices_of_fewer(weight, most, rows):
@@ -61,17 +61,17 @@ def test_a_sample_is_weighed_once(monkeypatch):
     assert one._rows_a_slice(None, counted(few(SETTINGS), few(SETTINGS))) == A_MILLION
     assert not weighed
     for _ in range(2):
-        assert one._rows_a_slice(None, counted(A_MILLION, A_MILLION)) == 512_000
+        assert one._rows_a_slice(None, counted(A_MILLION, A_MILLION)) == 400_000
     assert len(weighed) == 1
 
 
 @pytest.mark.parametrize(
     ("changed", "rows"),
     [
-        ({}, 256_000),
-        ({"unsent": 5}, 128_000),  # what was not sent weighs nothing
-        ({"unsent": 10}, 512_000),
-        ({"requests": 0}, 512_000),
+        ({}, 200_000),
+        ({"unsent": 5}, 100_000),  # what was not sent weighs nothing
+        ({"unsent": 10}, 400_000),
+        ({"requests": 0}, 400_000),
     ],
 )
 def test_what_was_sent_says_what_messages_weigh(changed, rows):
@@ -86,4 +86,4 @@ def test_a_change_that_becomes_several_messages_weighs_as_much():
     """Slices of a feed with three calls a change would be three times too large."""
     one = feed()
     one._learn(SENT)
-    assert one._rows_a_slice(None, counted(A_MILLION, 4 * A_MILLION)) == 64_000
+    assert one._rows_a_slice(None, counted(A_MILLION, 4 * A_MILLION)) == 50_000
