@@ -47,7 +47,7 @@ def main() -> int:
     """Run the sections asked for; 1 when a required target is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--minutes", type=float, default=1.0, help="of steady load")
     parser.add_argument("--master", default=f"local[{measure.TASKS}]", help="Spark's master")
     parser.add_argument("--only", nargs="*", choices=list(SECTIONS), default=list(SECTIONS))

@@ -20,8 +20,9 @@ from receivers import received, receiver
 
 from pipeline.tables.session import local_session
 
-WARM = 2
-"""Rounds that are not counted: Java is not warm before the third."""
+WARM = 3
+"""Rounds that are not counted: Java is not warm before the fourth, and gains a little until the
+tenth."""
 COLD = 4
 """Rounds that a process of its own needs beside these: what ran before has warmed the others."""
 TASKS = os.cpu_count() or 2
