@@ -2,8 +2,9 @@
 
 Run: make bench, or python benchmarks/bench.py --events 1000000 --rounds 6 --only throughput.
 Prints a table of targets, writes build/bench.json (--add: adds to what is there), exits 1 while a
-required target is not met. Contestants take turns in one warm JVM; figures are medians of the
-rounds from the third on, and ratios are what to look at: machines are noisy.
+required target is not met. Contestants take turns in one warm JVM, after six rounds without a
+figure; figures are medians of the rounds from the third on, and ratios are what to look at:
+machines are noisy.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def main() -> int:
     """Run the sections asked for; 1 when a required target is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=1.0, help="of steady load")
     parser.add_argument("--master", default=f"local[{measure.TASKS}]", help="Spark's master")
     parser.add_argument("--only", nargs="*", choices=list(SECTIONS), default=list(SECTIONS))
@@ -67,6 +68,7 @@ def main() -> int:
     earlier = _read() if arguments.add else None
     targets: list[Target] = []
     try:
+        measure.warm_up(bench)
         for name in arguments.only:
             print(f"-- {name}", flush=True)
             targets += SECTIONS[name](bench)

@@ -20,11 +20,10 @@ from receivers import received, receiver
 
 from pipeline.tables.session import local_session
 
-WARM = 3
-"""Rounds that are not counted: Java is not warm before the fourth, and gains a little until the
-tenth."""
-COLD = 4
-"""Rounds that a process of its own needs beside these: what ran before has warmed the others."""
+WARM = 2
+"""Rounds of a contestant that are not counted."""
+COLD = 6
+"""Rounds that a process begins with, before any that has a figure: Java compiles meanwhile."""
 TASKS = os.cpu_count() or 2
 TASKED: dict[str, Any] = {"tasks": TASKS}
 """All else of `delivery` is as it is by default."""
@@ -97,6 +96,13 @@ class Bench:
             given = settings(self.folder / name, url, {**TASKED, **how}, **own)
             with stream(self.source, url, given) as run:
                 yield run
+
+
+def warm_up(bench: Bench) -> None:
+    """Rounds without a figure: the first sections would be measured beside Java's compiler."""
+    with bench.ours("warming") as run:
+        for _ in range(COLD):
+            run.round(bench.events)
 
 
 def throughput(bench: Bench) -> list[Target]:

@@ -111,8 +111,8 @@ class Delivery(_Part):
     slice_rows: int = Field(default=1_000_000, ge=1)
     """Changes of a slice at most, but that an entity is never cut in two."""
     slice_bytes: int = Field(default=400_000_000, ge=1)
-    """A slice of small rows has `slice_rows` of them; of larger ones as many as come to this, by what
-    those before them came to. Its tasks together need up to seven times as much memory."""
+    """A slice of small rows has `slice_rows` of them; of larger ones as many as come to this, by
+    those before them. Its tasks together need up to seven times as much memory."""
     backfill_rows: int = Field(default=100_000, ge=1)
     """Rows of a first load that are sent between two looks for newer changes, which go first."""
     packed_from: int = Field(default=16, ge=0)

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli import app
 from pipeline.core.alarm import ALERTS, anchor
+from pipeline.streams import recheck, waiting
 
 PAGE = Path("docs/runbook.md").read_text(encoding="utf-8")
 SECTIONS = {
@@ -23,8 +24,8 @@ def alerts():
     """Every name that code gives an alert, and every reason that a feed holds for."""
     named = set(re.findall(r'alert="([a-z_.]+)"', SOURCES)) | set(ALERTS)
     reasons = {"http_401", "http_403", "circuit_open", "dead_share", "refused_share"}
-    reasons |= {"queue_depth", "mapping", "schema", "source_recreated"}
-    reasons |= set(re.findall(r'_wait_for_release\(\s*spark, "([a-z_0-9]+)"', SOURCES))
+    reasons |= {waiting.DELETE_GUARD, waiting.MAPPING, waiting.QUEUE_DEPTH}
+    reasons |= {recheck.SCHEMA, recheck.RECREATED}
     return sorted((named - {"hold"}) | {f"hold.{reason}" for reason in reasons})
 
 

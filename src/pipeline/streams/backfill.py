@@ -84,7 +84,8 @@ class Backfill:
             return handler.after_version
         self.committed_at = counted.versions[0].committed_at
         handler.book(spark, counted.versions, books.SNAPSHOT)
-        parts = math.ceil(counted.changes / settings.delivery.backfill_rows)
+        of_part = handler.rows_a_slice(rows, counted, settings.delivery.backfill_rows)
+        parts = math.ceil(counted.changes / of_part)
         fresh = Progress(version=self.version, parts=parts, after=handler.after_version)
         where, feed = handler.runtime.where, handler.feed
         self.doubtful = bool(books.recorded(spark, where, feed, self.version, self.version))
@@ -97,7 +98,7 @@ class Backfill:
         try:
             self._parts(spark, netted)
         except WrongMappingError as error:
-            handler.wait_for_mending(spark, str(error), self.version, counted.changes)
+            handler.waiting.for_mending(spark, str(error), self.version, counted.changes)
         audit(spark, settings, "deliver", "backfill.ended", self._words(counted.changes))
         self._note("ended")
         self.file.unlink(missing_ok=True)

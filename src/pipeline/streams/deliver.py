@@ -9,12 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import NoReturn
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline.core.feed import FeedError
 from pipeline.core.rate import adapt
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.delivery.plan import Barrier
@@ -27,21 +25,18 @@ from pipeline.source.parts import template_of
 from pipeline.streams.barrier import BarrierReader
 from pipeline.streams.claim import Claim
 from pipeline.streams.cut import cut
-from pipeline.streams.hold import DEADLINE, DESTINATION, DETAILS, Hold
+from pipeline.streams.hold import DEADLINE, DESTINATION
 from pipeline.streams.key_changes import audit_key_changes
-from pipeline.streams.recheck import current_feed
-from pipeline.streams.retention import RetentionWatch
-from pipeline.streams.runtime import FeedChangedError, Runtime
+from pipeline.streams.runtime import Runtime
 from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import Slow, half_of
+from pipeline.streams.waiting import DELETE_GUARD, Waiting
 from pipeline.streams.weigh import few, of_change, rows_a_slice, weigh
-from pipeline.tables import books, commands
+from pipeline.tables import books
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.session import compile_or_interpret
 
 JOB = "deliver"
-QUEUE_DEPTH = "queue_depth"
-MAPPING = "mapping"
 Known = Callable[[bool], frozenset[bytes]]
 """Ids of a slice's messages that have an outcome; told whether the slice is a repeat."""
 BESIDE = -1
@@ -82,7 +77,7 @@ class DeliverFeed:
     oldest: datetime | None = field(default=None)
     """When the oldest version of the micro-batch was committed."""
     weight: float = field(default=0.0)
-    """Bytes of a message: of the slice before, or by a sample; 0 as long as no one knows."""
+    """Bytes of a call of the slice before; 0 as long as nobody knows."""
     overflow: bool = field(default=False)
     """The source's retention is nearly used up: the rest of the micro-batch goes to the queue."""
 
@@ -127,7 +122,8 @@ class DeliverFeed:
             partitions=delivery.tasks,
             unique_inserts=counted.unique_inserts,
         )
-        slices = math.ceil(counted.changes / self._rows_a_slice(changes, counted))
+        rows = self.rows_a_slice(changes, counted, delivery.slice_rows)
+        slices = math.ceil(counted.changes / rows)
         logger(feed=self.feed).info("batch.began", changes=counted.changes, slices=slices)
         versions = (counted.versions[0].version, counted.versions[-1].version)
         try:
@@ -143,15 +139,15 @@ class DeliverFeed:
                     piece = Piece(rows=partial(slice_rows, number), versions=versions)
                     self.slice_until_done(spark, piece, booked)
         except WrongMappingError as error:
-            self.wait_for_mending(spark, str(error), versions[1], counted.changes)
+            self.waiting.for_mending(spark, str(error), versions[1], counted.changes)
 
-    def _rows_a_slice(self, changes: DataFrame, counted: Counted) -> int:
-        """As many as are not too much for a slice, by what those before them weighed."""
+    def rows_a_slice(self, changes: DataFrame, counted: Counted, most: int) -> int:
+        """Of *changes* in a slice: at most *most*, and not more than its tasks can hold."""
         settings = self.runtime.settings
-        if not self.weight and counted.changes > few(settings):
-            self.weight = weigh(changes, of_change(changes))
-        of_each = self.weight * counted.messages / counted.changes
-        return rows_a_slice(settings, settings.delivery.slice_rows, of_each)
+        if counted.messages <= few(settings):
+            return most
+        weight = max(weigh(changes, of_change(changes.schema)), self.weight)
+        return rows_a_slice(settings, most, weight, counted.messages / counted.changes)
 
     def book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
         """Book what was counted; a difference from what is booked is an alert."""
@@ -187,7 +183,7 @@ class DeliverFeed:
         ]
         if struck:
             deletes = sum(version.deletes for version in struck)
-            self._wait_for_release(spark, "delete_guard", struck[-1].version, deletes)
+            self.waiting.for_release(spark, DELETE_GUARD, struck[-1].version, deletes)
 
     def slice_until_done(
         self,
@@ -255,15 +251,14 @@ class DeliverFeed:
         return self.rate or self.runtime.top_rate(JOB)
 
     def _learn(self, result: SliceResult) -> None:
-        """Carry the rate into the next slice, and the weight of a message."""
+        """Carry the rate into the next slice, and the weight of a call."""
         if result.requests:
             policy = self.runtime.settings.rate
             slow = result.median_ms > policy.slow_seconds * 1000
             trouble = result.troubled > 0 or slow
             top = self.runtime.top_rate(JOB)
             self.rate = adapt(policy, self._rate(), top, trouble=trouble)
-            if sent := result.calls - result.unsent:
-                self.weight = result.bytes / sent
+            self.weight = result.weight
 
     def _hold(self, spark: SparkSession, result: SliceResult, version: int) -> bool:
         """Wait until the slice may be repeated; whether the ratio is waived from now on."""
@@ -272,12 +267,12 @@ class DeliverFeed:
             "slice.held", unsent=result.unsent, reasons=sorted(result.holds)
         )
         if ratio := sorted(reasons - DESTINATION):
-            self._wait_for_release(spark, ratio[0], version, result.unsent)
+            self.waiting.for_release(spark, ratio[0], version, result.unsent)
             return True
         if reasons:
-            reason = min(reasons)
-            hold = self._hold_for(reason, DETAILS[reason], version, result.unsent)
-            self.overflow = hold.wait_for_destination(spark, self._watch())
+            self.overflow = self.waiting.for_destination(
+                spark, min(reasons), version, result.unsent
+            )
         return False
 
     def _too_deep(self, spark: SparkSession, barrier: Barrier, version: int) -> bool:
@@ -289,69 +284,18 @@ class DeliverFeed:
 
         def well() -> bool:
             read = self._reader().read(spark, self.feed, None)
-            return len(read.barred) <= LOW_WATER * most or watch.overflows(spark)
+            return len(read.barred) <= LOW_WATER * most
 
-        watch = self._watch()
-        detail = f"{depth:,} people wait in the queue, more than {most:,}: drain brings it down"
-        self._hold_for(QUEUE_DEPTH, detail, version, depth).wait_for(spark, well)
-        self.overflow = watch.overflows(spark)
+        self.overflow = self.waiting.for_shorter_queue(spark, depth, version, well)
         return True
 
-    def _watch(self) -> RetentionWatch:
-        oldest = self.oldest or datetime.now(UTC)
-        return RetentionWatch(self.runtime.where, self.checked, oldest)
-
-    def _wait_for_release(
-        self, spark: SparkSession, reason: str, version: int, messages: int
-    ) -> None:
-        where = self.runtime.where
-
-        def released() -> bool:
-            upto = commands.released_upto(spark, where, self.feed)
-            return upto is not None and upto >= version
-
-        def over() -> bool:
-            watch.overflows(spark)  # for its alerts: what waits for a person goes nowhere
-            return released() or self._changed()
-
-        if released():
-            return
-        watch = self._watch()
-        command = f"pipeline hold release --feed {self.feed} --version {version}"
-        detail = f"waits for somebody: a corrected feed file, or: {command}"
-        self._hold_for(reason, detail, version, messages).wait_for(spark, over)
-        if not released():
-            raise FeedChangedError(self.feed)
-
-    def wait_for_mending(
-        self, spark: SparkSession, why: str, version: int, changes: int
-    ) -> NoReturn:
-        """Hold until the feed's file says something else, and start again with that."""
-        watch = self._watch()
-
-        def over() -> bool:
-            watch.overflows(spark)  # for its alerts: what cannot be mapped goes nowhere
-            return self._changed()
-
-        detail = f"{why}; goes on by itself when the feed file is mended"
-        self._hold_for(MAPPING, detail, version, changes).wait_for(spark, over)
-        raise FeedChangedError(self.feed)
-
-    def _changed(self) -> bool:
-        """Whether the feed's file says something else by now; one that is broken does not yet."""
-        try:
-            return current_feed(self.runtime, self.checked.feed) != self.checked.feed
-        except FeedError:
-            return False
-
-    def _hold_for(self, reason: str, detail: str, version: int, messages: int) -> Hold:
-        return Hold(
+    @property
+    def waiting(self) -> Waiting:
+        """What the feed can wait for, with the changes that wait meanwhile."""
+        return Waiting(
             runtime=self.runtime,
             claim=self.claim,
             job=JOB,
-            feed=self.feed,
-            reason=reason,
-            detail=detail,
-            source_version=version,
-            messages=messages,
+            checked=self.checked,
+            oldest=self.oldest or datetime.now(UTC),
         )

@@ -6,6 +6,7 @@ A message leaves the queue only because a later tick takes in the outcome that t
 whatever instruction a kill hits, the next tick knows as much as this one did.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -45,7 +46,7 @@ from pipeline.tables.take_in import take_in
 
 JOB = "drain"
 MESSAGES: Final = 1_000_000
-"""Of a tick at most, but that it has a slice: they are read from the queue at once, and whether
+"""Of a tick, in so many slices that it has them: they are read from the queue at once, and whether
 they were all that waited is found in this process."""
 SLICES: Final = 5
 """Of a tick at most. What waits is looked through, and what has ended is taken out of the queue,
@@ -86,6 +87,8 @@ class Drain:
     """Messages of a slice at most; fewer than the setting after ticks that were too slow."""
     vain: int = field(default=0)
     """Such ticks, one after the other."""
+    weight: float = field(default=0.0)
+    """Bytes of a call of the slice before; 0 as long as nobody knows."""
     slices: int = field(default=SLICES)
     """Of the next tick at most: what is read for slices that are not sent is read in vain."""
     consents: Consents = field(default_factory=Consents)
@@ -141,10 +144,11 @@ class Drain:
         if due is None:
             return Tick(sent=0, holds=False)
         compile_or_interpret(spark, due.waiting)
-        if min(due.waiting, limit) > few(self.runtime.settings):
-            weight = weigh(due.sendable, of_message())
-            limit = rows_a_slice(self.runtime.settings, limit, weight)
-        runs = runs_due(spark, due, limit, max(1, min(slices, MESSAGES // limit)))
+        rows = limit
+        if due.come > few(self.runtime.settings):
+            weight = max(weigh(due.sendable, of_message()), self.weight)
+            rows = rows_a_slice(self.runtime.settings, limit, weight)
+        runs = runs_due(spark, due, rows, min(slices, math.ceil(MESSAGES / rows)))
         if runs is None:
             return Tick(sent=0, holds=False)
         with self._in_order(runs) as rows_of:
@@ -238,6 +242,7 @@ class Drain:
         result = send(spark, self.runtime, self.claim, one, Barrier(read_at=read_at), result_of)
         trouble = result.troubled > 0
         self.rate = adapt(self.runtime.settings.rate, one.rate, top, trouble=trouble)
+        self.weight = result.weight or self.weight
         return result
 
     def _bound(self, spark: SparkSession, limit: int, result: SliceResult) -> None:

@@ -42,8 +42,8 @@ class SliceResult:
     holds: tuple[str, ...]
     """Reasons of the tasks that stopped sending, each once."""
     requests: int
-    bytes: int
-    """Of all requests."""
+    weight: float
+    """Bytes of a call, on the average of the requests; 0 where there were none."""
     troubled: int
     """Requests answered 429 or 5xx, or not at all."""
     median_ms: float
@@ -246,7 +246,7 @@ def reported(rows: pa.Table) -> SliceResult:
         unsent=pc.sum(tasks["unsent"]).as_py() or 0,
         holds=tuple(sorted(pc.unique(tasks["reason"].drop_null()).to_pylist())),
         requests=requests.num_rows,
-        bytes=pc.sum(requests["bytes"]).as_py() or 0,
+        weight=(pc.sum(requests["bytes"]).as_py() or 0) / (pc.sum(requests["calls"]).as_py() or 1),
         troubled=pc.sum(troubled).as_py() or 0,
         median_ms=pc.approximate_median(requests["duration_ms"]).as_py() or 0.0,
     )

@@ -25,7 +25,7 @@ KEEP_MEMORY = {
 
 A slice's buffers are hundreds of megabytes, made anew for each. On a virtual machine, which may
 have to ask its host for each page, faulting them in took a fifth of all processor time. A worker
-keeps what its largest slice needed; `delivery.slice_rows` bounds that.
+keeps what its largest slice needed; `delivery.slice_bytes` bounds that.
 """
 
 ARROW = "-Darrow.enable_unsafe_memory_access=true -Darrow.enable_null_check_for_get=false"

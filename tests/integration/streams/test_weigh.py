@@ -15,13 +15,16 @@ def test_a_change_weighs_what_its_json_does(spark, letters):
         F.repeat(F.lit("x"), F.lit(letters)).alias("text of `it`"),
         F.parse_json(F.lit('{"a": 1}')).alias("any"),
         F.create_map(F.lit(datetime(2026, 1, 1, tzinfo=UTC)), F.lit(1)).alias("map"),
-        F.lit(None).cast("int").alias("nothing"),
+        F.lit(None).cast("int").alias("number"),
+        F.lit(None).cast("string").alias("nothing"),
+        F.expr("INTERVAL 1 DAY").alias("for"),
         F.lit("insert").alias("_change_type"),
         F.lit(1).alias("_commit_version"),
         F.current_timestamp().alias("_commit_timestamp"),
     )
-    text, names = letters, len('{"text of `it`":"","any":{"a":1},"map":{"":1}}')
-    assert weigh(rows, of_change(rows)) == pytest.approx(text + names, abs=40)
+    others = '{"any":{"a":1},"map":{"2026-01-01T00:00:00.000Z":1},"number":null,"for":"1 00:00:00"}'
+    expected = letters + len('"text of `it`":"",') + len(others)
+    assert weigh(rows, of_change(rows.schema)) == pytest.approx(expected, abs=60)
 
 
 def test_what_waits_is_weighed_as_it_lies_there(spark):

@@ -42,7 +42,7 @@ class Sending(Drain):
             unsent=unsent,
             holds=(),
             requests=1,
-            bytes=300,
+            weight=30.0,
             troubled=0,
             median_ms=1.0,
         )
@@ -67,7 +67,7 @@ def ticked(monkeypatch, **what):
     runtime.stop, one.sent = one, []
     for name, value in what.items():
         setattr(one, name, value)
-    due = SimpleNamespace(waiting=40, sendable=None)
+    due = SimpleNamespace(waiting=40, come=40, sendable=None)
     monkeypatch.setattr(drain, "find_due", lambda *_: due)
     monkeypatch.setattr(drain, "runs_due", lambda *_: SimpleNamespace(slices=4))
     monkeypatch.setattr(drain, "compile_or_interpret", lambda *_: None)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.delivery.plan import Barrier
-from pipeline.streams import deliver, retention
+from pipeline.streams import deliver, retention, waiting
 
 DAYS = {"properties": {"delta.deletedFileRetentionDuration": "interval 10 days"}}
 CHECKED = SimpleNamespace(feed=SimpleNamespace(name="people"), table=None)
@@ -49,7 +49,7 @@ def test_a_deep_queue_holds_until_drain_has_brought_it_down(monkeypatch):
         barred = frozenset(number.to_bytes(16, "big") for number in range(depth))
         return Barrier(read_at=0.0, barred=barred)
 
-    monkeypatch.setattr(deliver, "Hold", Waits)
+    monkeypatch.setattr(waiting, "Hold", Waits)
     monkeypatch.setattr(retention, "table_detail", lambda *_: DAYS)
     settings = SimpleNamespace(
         delivery=SimpleNamespace(holds=SimpleNamespace(queue_entities=100)),

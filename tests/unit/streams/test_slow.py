@@ -28,7 +28,7 @@ def result(calls, unsent, *holds):
         unsent=unsent,
         holds=holds,
         requests=0,
-        bytes=0,
+        weight=0.0,
         troubled=0,
         median_ms=0.0,
     )
