@@ -125,7 +125,7 @@ def value_rules(
                 detail=detail,
                 member=name,
             )
-        if attributes and (size := _bytes(column, type_, nulls=nulls)) is not None:
+        if attributes and (size := value_bytes(column, type_, nulls=nulls)) is not None:
             yield Rule(
                 broken=F.coalesce(size > limits.attribute_value_bytes, F.lit(False)),
                 reason="value_too_long",
@@ -138,8 +138,8 @@ def _longer(text: Column, limit: int) -> Column:
     return F.coalesce(F.octet_length(text) > limit, F.lit(False))
 
 
-def _bytes(column: Column, type_: T.DataType, *, nulls: bool) -> Column | None:
-    """Bytes of an attribute's value, for the types that can have many."""
+def value_bytes(column: Column, type_: T.DataType, *, nulls: bool) -> Column | None:
+    """Bytes of a value as JSON has it, for the types that can have many."""
     match type_:
         case T.StringType() | T.CharType() | T.VarcharType():
             return F.octet_length(column)

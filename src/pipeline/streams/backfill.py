@@ -28,7 +28,7 @@ from pipeline.core.fold import MESSAGE_KINDS
 from pipeline.core.records import OUTCOMES
 from pipeline.log import logger
 from pipeline.source.checked import CheckedFeed
-from pipeline.source.count import count_changes
+from pipeline.source.count import Counted, count_changes
 from pipeline.source.draft import drafted, narrowed, part_of
 from pipeline.source.isolate import WrongMappingError, split
 from pipeline.source.isolated import Isolated
@@ -84,12 +84,9 @@ class Backfill:
             return handler.after_version
         self.committed_at = counted.versions[0].committed_at
         handler.book(spark, counted.versions, books.SNAPSHOT)
-        of_part = handler.rows_a_slice(rows, counted, settings.delivery.backfill_rows)
-        parts = math.ceil(counted.changes / of_part)
-        fresh = Progress(version=self.version, parts=parts, after=handler.after_version)
         where, feed = handler.runtime.where, handler.feed
         self.doubtful = bool(books.recorded(spark, where, feed, self.version, self.version))
-        self.progress = self.kept or fresh
+        self.progress = self.kept or self._planned(rows, counted)
         self._note("begun", changes=counted.changes)
         audit(spark, settings, "deliver", "backfill.begun", self._words(counted.changes))
         netted = net(
@@ -103,6 +100,12 @@ class Backfill:
         self._note("ended")
         self.file.unlink(missing_ok=True)
         return self.progress.after
+
+    def _planned(self, rows: DataFrame, counted: Counted) -> Progress:
+        """In how many parts the snapshot goes, of which none is done."""
+        most = self.handler.runtime.settings.delivery.backfill_rows
+        parts = math.ceil(counted.changes / self.handler.rows_a_slice(rows, counted, most))
+        return Progress(version=self.version, parts=parts, after=self.handler.after_version)
 
     def _parts(self, spark: SparkSession, netted: DataFrame) -> None:
         progress = self.progress

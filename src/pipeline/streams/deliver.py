@@ -31,7 +31,7 @@ from pipeline.streams.runtime import Runtime
 from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import Slow, half_of
 from pipeline.streams.waiting import DELETE_GUARD, Waiting
-from pipeline.streams.weigh import few, of_change, rows_a_slice, weigh
+from pipeline.streams.weigh import of_change, rows_a_slice, weigh
 from pipeline.tables import books
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.session import compile_or_interpret
@@ -143,11 +143,12 @@ class DeliverFeed:
 
     def rows_a_slice(self, changes: DataFrame, counted: Counted, most: int) -> int:
         """Of *changes* in a slice: at most *most*, and not more than its tasks can hold."""
-        settings = self.runtime.settings
-        if counted.messages <= few(settings):
-            return most
-        weight = max(weigh(changes, of_change(changes.schema)), self.weight)
-        return rows_a_slice(settings, most, weight, counted.messages / counted.changes)
+
+        def weight() -> float:
+            return max(weigh(changes, of_change(changes.schema)), self.weight)
+
+        each = counted.messages / counted.changes
+        return rows_a_slice(self.runtime.settings, most, counted.messages, weight, each)
 
     def book(self, spark: SparkSession, counted: tuple[VersionCount, ...], origin: str) -> None:
         """Book what was counted; a difference from what is booked is an alert."""

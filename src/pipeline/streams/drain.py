@@ -36,7 +36,7 @@ from pipeline.streams.runtime import Runtime, now
 from pipeline.streams.slice import Slice, send
 from pipeline.streams.slow import TRIES, in_vain, tell_slow
 from pipeline.streams.upkeep import upkeep
-from pipeline.streams.weigh import few, of_message, rows_a_slice, weigh
+from pipeline.streams.weigh import of_message, rows_a_slice, weigh
 from pipeline.tables import commands, leases, outcomes, retry_queue
 from pipeline.tables.due import SLICE, Runs, find_due, runs_due
 from pipeline.tables.outcomes import SliceResult
@@ -144,10 +144,11 @@ class Drain:
         if due is None:
             return Tick(sent=0, holds=False)
         compile_or_interpret(spark, due.waiting)
-        rows = limit
-        if due.come > few(self.runtime.settings):
-            weight = max(weigh(due.sendable, of_message()), self.weight)
-            rows = rows_a_slice(self.runtime.settings, limit, weight)
+
+        def weight() -> float:
+            return max(weigh(due.sendable, of_message()), self.weight)
+
+        rows = rows_a_slice(self.runtime.settings, limit, due.come, weight)
         runs = runs_due(spark, due, rows, min(slices, math.ceil(MESSAGES / rows)))
         if runs is None:
             return Tick(sent=0, holds=False)

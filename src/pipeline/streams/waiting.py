@@ -54,16 +54,12 @@ class Waiting:
             upto = commands.released_upto(spark, where, name)
             return upto is not None and upto >= version
 
-        def over() -> bool:
-            watch.overflows(spark)  # for its alerts: what waits for a person goes nowhere
-            return released() or self._changed()
-
         if released():
             return
-        watch = self._watch()
         command = f"pipeline hold release --feed {name} --version {version}"
         detail = f"waits for somebody: a corrected feed file, or: {command}"
-        self._hold(reason, detail, version, messages).wait_for(spark, over)
+        hold = self._hold(reason, detail, version, messages)
+        self._until_somebody(spark, hold, lambda: released() or self._changed())
         if not released():
             raise FeedChangedError(name)
 
@@ -73,14 +69,9 @@ class Waiting:
         Raises:
             FeedChangedError: when it does.
         """
-        watch = self._watch()
-
-        def over() -> bool:
-            watch.overflows(spark)  # for its alerts: what cannot be mapped goes nowhere
-            return self._changed()
-
         detail = f"{why}; goes on by itself when the feed file is mended"
-        self._hold(MAPPING, detail, version, changes).wait_for(spark, over)
+        hold = self._hold(MAPPING, detail, version, changes)
+        self._until_somebody(spark, hold, self._changed)
         raise FeedChangedError(self.checked.feed.name)
 
     def for_shorter_queue(
@@ -93,6 +84,16 @@ class Waiting:
         hold = self._hold(QUEUE_DEPTH, detail, version, depth)
         hold.wait_for(spark, lambda: well() or watch.overflows(spark))
         return watch.overflows(spark)
+
+    def _until_somebody(self, spark: SparkSession, hold: Hold, did: Callable[[], bool]) -> None:
+        """Wait for a person, who *did* something; what waits so goes nowhere meanwhile."""
+        watch = self._watch()
+
+        def over() -> bool:
+            watch.overflows(spark)  # for its alerts
+            return did()
+
+        hold.wait_for(spark, over)
 
     def _changed(self) -> bool:
         """Whether the feed's file says something else by now; one that is broken does not yet."""

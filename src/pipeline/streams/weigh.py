@@ -4,6 +4,7 @@ Tasks hold a slice in memory, several times over while they seal and send it. Sm
 million, where a slice's fixed part would be most of its time; large ones must not.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ from pyspark.sql import types as T
 
 from pipeline.settings import Settings
 from pipeline.source.net import METADATA, quoted
+from pipeline.source.rules import value_bytes
 
 SAMPLE: Final = 1_000
 """Rows that are weighed."""
@@ -25,13 +27,18 @@ def few(settings: Settings) -> int:
     return max(settings.delivery.slice_bytes // settings.limits.call_bytes, 1)
 
 
-def rows_a_slice(settings: Settings, most: int, weight: float, each: float = 1.0) -> int:
-    """At most *most* rows, of which *each* becomes so many calls of *weight* bytes.
+def rows_a_slice(
+    settings: Settings, most: int, calls: int, weight: Callable[[], float], each: float = 1.0
+) -> int:
+    """At most *most* rows, of which *each* becomes so many of the *calls*, of *weight* bytes.
 
     No more than `delivery.slice_bytes` holds; and no fewer than it would hold of the largest calls:
-    what is larger is not sent, or not all of it is.
+    what is larger is not sent, or not all of it is. The weight is not asked for where the calls are
+    few.
     """
-    held = settings.delivery.slice_bytes / (max(weight, 1.0) * each)
+    if calls <= few(settings):
+        return most
+    held = settings.delivery.slice_bytes / (max(weight(), 1.0) * each)
     return min(most, max(int(max(held, few(settings) / each)), 1))
 
 
@@ -53,12 +60,6 @@ def of_message() -> Column:
 
 
 def _size(field: T.StructField) -> Column:
-    column, name = quoted(field.name), len(field.name) + len('"":"",')
-    match field.dataType:
-        case T.StringType() | T.CharType() | T.VarcharType() | T.BinaryType():
-            value = F.octet_length(column)
-        case T.StructType() | T.ArrayType() | T.MapType() | T.VariantType():
-            value = F.octet_length(F.to_json(F.struct(column)))
-        case _:
-            return F.lit(name + NUMBER)
-    return F.coalesce(value + name, F.lit(0))
+    name = len(field.name) + len('"":"",')
+    value = value_bytes(quoted(field.name), field.dataType, nulls=False)
+    return F.lit(name + NUMBER) if value is None else F.coalesce(value + name, F.lit(0))

@@ -56,8 +56,8 @@ KEPT_FROM = 5_000
 MUCH: Final = 0.3
 """Of the queue, from which on rewriting all of it takes less than finding files."""
 COMPARED_ROWS: Final = 1_000_000
-"""Ids of so many ended messages this process compares itself, in some 200 MB: a tick's slices have
-no more. Spark's join takes longer."""
+"""Ids of so many ended messages this process compares itself, in some 200 MB: a tick's slices
+mostly have no more. Spark's join takes longer."""
 NAMED_ROWS: Final = 200_000
 """So many ended messages are named to Spark as a table that each of its tasks gets whole."""
 POSITION_ROWS: Final = 20

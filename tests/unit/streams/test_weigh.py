@@ -39,7 +39,7 @@ SENT = SliceResult(
 )
 def test_large_rows_make_slices_of_fewer(weight, each, most, rows):
     """A slice of a million large rows would need more memory than its workers have."""
-    assert rows_a_slice(SETTINGS, most, weight, each) == rows
+    assert rows_a_slice(SETTINGS, most, A_MILLION, lambda: weight, each) == rows
 
 
 def feed():
