@@ -37,8 +37,13 @@ def table(rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def test_each_call_goes_with_its_own_envelope():
-    """A batch has one context for all its calls: a message would get another one's device."""
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5_000])
+def test_each_call_goes_with_its_own_envelope(at_once, monkeypatch):
+    """A batch has one context for all its calls: a message would get another one's device.
+
+    However many are opened at once.
+    """
+    monkeypatch.setattr("pipeline.core.unseal.AT_ONCE", at_once)
     sealed = unseal(table(queued(PLAIN, PLAIN, WITH_DEVICE, PLAIN, WITH_DEVICE)), NEW)
     assert [sealed.envelope_at(n) for n in range(5)] == [
         PLAIN, PLAIN, WITH_DEVICE, PLAIN, WITH_DEVICE,
@@ -46,10 +51,13 @@ def test_each_call_goes_with_its_own_envelope():
     assert sealed.envelopes == (PLAIN, WITH_DEVICE)
     assert sealed.bodies.to_pylist() == [b'{"n":%d},' % n for n in range(5)]
     assert sealed.number.tolist() == [2, 3, 4, 5, 6]
+    assert [one.tobytes().decode() for one in sealed.ids] == [f"{n:026}" for n in range(5)]
 
 
-def test_what_was_changed_is_dead_and_the_others_go_on():
+@pytest.mark.parametrize("at_once", [1, 2, 5_000])
+def test_what_was_changed_is_dead_and_the_others_go_on(at_once, monkeypatch):
     """Nobody should wait behind it, and nobody take over its envelope."""
+    monkeypatch.setattr("pipeline.core.unseal.AT_ONCE", at_once)
     rows = queued(PLAIN, WITH_DEVICE, PLAIN)
     rows[1]["payload"] = rows[1]["payload"][:-1] + b"?"
     sealed = unseal(table(rows), NEW)
