@@ -41,6 +41,7 @@ async def deliver(
     batches: Iterable[pa.RecordBatch], plan: Plan, read: Read, open_transport: Open = over_http
 ) -> AsyncIterator[pa.RecordBatch]:
     """Send what the batches hold, and yield the rows of `outcomes` that say what became of it."""
+    limiter = Limiter(plan.pace.rate, time.monotonic)  # fills while the input is read
     tables = [pa.Table.from_batches([batch]) for batch in batches]
     if not tables:
         return
@@ -53,7 +54,7 @@ async def deliver(
         async with open_transport(plan) as transport, asyncio.TaskGroup() as group:
             attempts = Attempts(
                 transport=transport,
-                limiter=Limiter(plan.pace.rate, time.monotonic),
+                limiter=limiter,
                 breaker=breaker,
                 pace=plan.pace,
                 deadline=plan.deadline,

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-BURST_SECONDS = 0.25
-"""Of the rate that may be saved up."""
+BURST_SECONDS = 0.15
+"""Of the rate that may be saved up: with it, three seconds at 95% of the published rate have no
+more requests than that rate allows in three seconds."""
 
 
 class Limiter:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +22,7 @@ from pipeline.core.retry import RetryPolicy
 from pipeline.core.seal import SealPolicy, seal
 from pipeline.core.wire import Answer, NoAnswer
 from pipeline.delivery.deliver import deliver
+from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.plan import Barrier, Pace, Plan, Target
 
 KEY = bytes(32)
@@ -129,6 +130,13 @@ def status(code: int, retry_after: str | None = None) -> Answer:
 def run(drafts: list[dict], plan: Plan, destination: Destination) -> pa.Table:
     """All rows of outcomes that the task yields."""
     batches = pa.Table.from_pylist(drafts, schema=DRAFT).to_batches(max_chunksize=7)
+    return run_batches(batches, plan, destination)
+
+
+def run_batches(
+    batches: Iterable[pa.RecordBatch], plan: Plan, destination: Destination
+) -> pa.Table:
+    """The same of drafts that come bit by bit."""
     read = partial(
         seal,
         policy=SealPolicy(feed="f", envelope=b"{}", hashing_key=KEY, call_bytes=32_000),
@@ -138,6 +146,28 @@ def run(drafts: list[dict], plan: Plan, destination: Destination) -> pa.Table:
         return [b async for b in deliver(batches, plan, read, destination.opened)]
 
     return pa.Table.from_batches(asyncio.run(collect()), OUTCOMES.arrow)
+
+
+def test_requests_are_saved_up_while_the_input_is_read(monkeypatch):
+    """It takes a second or two, in which nothing is sent; each slice would wait for its first."""
+    clock, waits = [0.0], []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    def batches():
+        yield from pa.Table.from_pylist([draft(1, "ann")], schema=DRAFT).to_batches()
+        clock[0] = 1.0
+
+    monkeypatch.setattr(
+        "pipeline.delivery.deliver.Limiter", lambda rate, _: Limiter(rate, lambda: clock[0], wait)
+    )
+    plan = make_plan()
+    plan = replace(plan, pace=replace(plan.pace, rate=10.0))
+    destination = Destination(lambda _: OK)
+    run_batches(batches(), plan, destination)
+    assert destination.requests == [1]
+    assert waits == []
 
 
 def messages(rows: pa.Table) -> dict[str, dict]:
