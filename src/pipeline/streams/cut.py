@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,6 +15,9 @@ from pipeline.source.isolate import split
 
 Cut = Callable[[int], DataFrame]
 """The drafts of one slice, by its number; planned anew at each call, evaluated by the sender."""
+KEPT: Final = StorageLevel.MEMORY_AND_DISK_DESER
+"""How rows are kept that several slices are cut of: what PySpark calls `MEMORY_AND_DISK` would also
+turn them into bytes as it keeps them, and back for each slice, which takes half as long again."""
 
 
 @contextmanager
@@ -61,7 +65,7 @@ def cut(
 @contextmanager
 def _kept(rows: DataFrame, *, needed: bool) -> Iterator[None]:
     if needed:
-        rows.persist(StorageLevel.MEMORY_AND_DISK)
+        rows.persist(KEPT)
     try:
         yield
     finally:

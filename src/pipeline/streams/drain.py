@@ -19,7 +19,6 @@ from uuid import uuid4
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
 from pipeline.core import unseal as unsealing
 from pipeline.core.rate import adapt
@@ -29,6 +28,7 @@ from pipeline.log import logger
 from pipeline.streams import erase
 from pipeline.streams.claim import Claim
 from pipeline.streams.consent import Consents, withdraw
+from pipeline.streams.cut import KEPT
 from pipeline.streams.hold import DEADLINE, DETAILS, Hold
 from pipeline.streams.key_changes import audit_key_changes
 from pipeline.streams.obey import obey
@@ -54,6 +54,8 @@ once for all of them: that costs what waits, not what is sent."""
 GOES_ON_SECONDS: Final = 30.0
 """A tick that has sent for longer begins no further slice: what was queued meanwhile is looked at
 between ticks."""
+COMPRESSED: Final = "spark.sql.inMemoryColumnarStorage.compressed"
+"""Whether Spark tries to compress what it keeps: in vain with what is encrypted."""
 KEPT_FOR: Final = "kept_for"
 """Which tick's rows are kept: Spark would take those of another that were left behind for them."""
 
@@ -206,7 +208,9 @@ class Drain:
         rows = rows.withColumn(KEPT_FOR, F.lit(uuid4().hex))
         try:
             with suppress(PySparkException):
-                rows.persist(StorageLevel.MEMORY_AND_DISK).count()
+                rows.sparkSession.conf.set(COMPRESSED, "false")
+            with suppress(PySparkException):
+                rows.persist(KEPT).count()
             yield lambda place: rows.where(F.col(SLICE) == place)
         finally:
             with suppress(PySparkException):
