@@ -12,6 +12,8 @@ from pipeline.core.cipher import LINE_BREAK, Keyring, TamperedError, opener
 from pipeline.core.ids import ID_LENGTH
 from pipeline.core.sealed import Sealed, Verdict, Words, entities, whole
 
+Open = Callable[[str, str, bytes], bytes]
+"""Id of the key, of the message, and payload, to both lines of it."""
 AT_ONCE: Final = 5_000
 """Messages that are Python's bytes at the same time: the next ones take their memory, which is
 still in the processor's cache. With half a million at once, opening took half as long again."""
@@ -66,10 +68,10 @@ class _Opened:
         )
         opens = opener(keys)
         for first in range(0, count, AT_ONCE):
-            opened.some(first, queued.slice(first, AT_ONCE), opens)
+            opened.open_some(first, queued.slice(first, AT_ONCE), opens)
         return opened
 
-    def some(self, first: int, queued: pa.Table, opens: Callable[[str, str, bytes], bytes]) -> None:
+    def open_some(self, first: int, queued: pa.Table, opens: Open) -> None:
         """Open those from place *first* on."""
         ids: list[str] = queued["message_id"].to_pylist()
         key_ids, payloads = (queued[name].to_pylist() for name in ("payload_key_id", "payload"))
