@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY_BYTES = 32
 NONCE_BYTES = 12
 LINE_BREAK = b"\n"
+Open = Callable[[str, str, bytes], bytes]
+"""Id of the key, id of the message, and payload, to both lines."""
 
 
 class KeyMissingError(Exception):
@@ -81,7 +83,7 @@ def decrypt(keys: Keyring, key_id: str, message_id: str, payload: bytes) -> tupl
     return envelope, call
 
 
-def opener(keys: Keyring) -> Callable[[str, str, bytes], bytes]:
+def opener(keys: Keyring) -> Open:
     """What decrypts many payloads, by the id of its key and of its message, to both lines.
 
     It raises as `decrypt` does; each key is prepared once.

@@ -17,7 +17,7 @@ from pipeline.core.assemble import Template, assemble
 from pipeline.core.draft import ENVELOPE
 from pipeline.core.erasure import REQUESTED, STAGE
 from pipeline.core.ids import ID_LENGTH, entity_hashes, message_ids
-from pipeline.core.sealed import Entities, Sealed, Verdict, Words, data, offsets, whole
+from pipeline.core.sealed import Entities, Sealed, Verdict, Words, fixed_bytes, offsets, whole
 
 ID_OFFSET: Final = len('{"messageId":"')
 """Where in a body its id stands."""
@@ -46,7 +46,7 @@ def seal(drafts: pa.Table, policy: SealPolicy) -> Sealed:
     drafts = drafts.combine_chunks()
     count = drafts.num_rows
     versions = drafts["source_version"].to_numpy()
-    ids = message_ids(_fixed_bytes(drafts["digest"]), versions, policy.hashing_key)
+    ids = message_ids(fixed_bytes(drafts["digest"]), versions, policy.hashing_key)
     verdict, words = _judged(drafts)
     mapped = np.ones(count, dtype=np.bool_)
     mapped[[place for place, (stage, _, _) in words.items() if stage == "map"]] = False
@@ -97,15 +97,6 @@ def _judged(drafts: pa.Table) -> tuple[npt.NDArray[np.int8], dict[int, Words]]:
 
 def _large(column: pa.ChunkedArray) -> pa.LargeBinaryArray:
     return whole(column.cast(pa.large_string()).cast(pa.large_binary()))
-
-
-def _fixed_bytes(column: pa.ChunkedArray) -> bytes:
-    """The digests' bytes, one after the other."""
-    array = whole(column.cast(pa.large_binary()))
-    if array.null_count:
-        raise ValueError("a draft has no digest")
-    places = offsets(array)
-    return bytes(data(array)[int(places[0]) : int(places[-1])]) if len(array) else b""
 
 
 def _splice(

@@ -158,3 +158,16 @@ def data(bodies: pa.LargeBinaryArray) -> memoryview:
     """The bytes of all bodies, one after the other."""
     buffer = bodies.buffers()[2]
     return memoryview(buffer) if buffer is not None else memoryview(b"")
+
+
+def fixed_bytes(column: pa.ChunkedArray) -> bytes:
+    """The values of a column that all have one width, one after the other.
+
+    Raises:
+        ValueError: one is missing.
+    """
+    array = whole(column.cast(pa.large_binary()))
+    if array.null_count:
+        raise ValueError("a message has no id, or a draft no digest")
+    places = offsets(array)
+    return bytes(data(array)[int(places[0]) : int(places[-1])]) if len(array) else b""

@@ -1,6 +1,5 @@
 """Unseal queued messages: decrypt their calls, to be sent again as they were sealed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,12 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.core.cipher import LINE_BREAK, Keyring, TamperedError, opener
+from pipeline.core.cipher import LINE_BREAK, Keyring, Open, TamperedError, opener
 from pipeline.core.ids import ID_LENGTH
-from pipeline.core.sealed import Sealed, Verdict, Words, entities, whole
+from pipeline.core.sealed import Sealed, Verdict, Words, entities, fixed_bytes, whole
 
-Open = Callable[[str, str, bytes], bytes]
-"""Id of the key, of the message, and payload, to both lines of it."""
 AT_ONCE: Final = 5_000
 """Messages that are Python's bytes at the same time: the next ones take their memory, which is
 still in the processor's cache. With half a million at once, opening took half as long again."""
@@ -29,9 +26,10 @@ def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
     """
     queued = queued.combine_chunks()
     opened = _Opened.of(queued, keys)
+    ids = np.frombuffer(fixed_bytes(queued["message_id"]), dtype=np.uint8)
     kept = {name: whole(queued[name]) for name in _KEPT}
     return Sealed(
-        ids=opened.ids,
+        ids=ids.reshape(-1, ID_LENGTH),
         bodies=pa.chunked_array(opened.bodies, pa.large_binary()).combine_chunks(),
         entities=entities(whole(queued["entity_hash"])),
         position=queued["position"].to_numpy(),
@@ -49,7 +47,6 @@ def unseal(queued: pa.Table, keys: Keyring) -> Sealed:
 class _Opened:
     """What became of the payloads of n messages, as far as they were opened."""
 
-    ids: npt.NDArray[np.uint8]
     envelope: npt.NDArray[np.int32]
     verdict: npt.NDArray[np.int8]
     bodies: list[pa.LargeBinaryArray] = field(default_factory=list)
@@ -62,7 +59,6 @@ class _Opened:
         """Open all of them, some after the others."""
         count = queued.num_rows
         opened = cls(
-            ids=np.zeros((count, ID_LENGTH), dtype=np.uint8),
             envelope=np.zeros(count, dtype=np.int32),
             verdict=np.zeros(count, dtype=np.int8),
         )
@@ -73,13 +69,11 @@ class _Opened:
 
     def open_some(self, first: int, queued: pa.Table, opens: Open) -> None:
         """Open those from place *first* on."""
-        ids: list[str] = queued["message_id"].to_pylist()
-        key_ids, payloads = (queued[name].to_pylist() for name in ("payload_key_id", "payload"))
-        places = range(first, first + len(ids))
-        self.ids[places.start : places.stop] = _spelled(ids)
+        columns = (queued[name].to_pylist() for name in ("payload_key_id", "message_id", "payload"))
+        places = range(first, first + queued.num_rows)
         bodies: list[bytes | None] = []
         head = LINE_BREAK  # which nothing begins with: an envelope is a JSON object
-        for place, message_id, key_id, payload in zip(places, ids, key_ids, payloads, strict=True):
+        for place, key_id, message_id, payload in zip(places, *columns, strict=True):
             try:
                 plain = opens(key_id, message_id, payload)
             except TamperedError as error:
@@ -93,11 +87,6 @@ class _Opened:
                 self.envelope[place : places.stop] = code
             bodies.append(plain[len(head) :] + b",")
         self.bodies.append(pa.array(bodies, pa.large_binary()))
-
-
-def _spelled(ids: list[str]) -> npt.NDArray[np.uint8]:
-    """Their characters, (n, 26)."""
-    return np.frombuffer("".join(ids).encode(), dtype=np.uint8).reshape(-1, ID_LENGTH)
 
 
 _KEPT = ("feed", "source_version", "committed_at", "call_number", "call_type", "event")

@@ -41,7 +41,7 @@ from pipeline.tables import commands, leases, outcomes, retry_queue
 from pipeline.tables.due import SLICE, Runs, find_due, runs_due
 from pipeline.tables.outcomes import SliceResult
 from pipeline.tables.retry_queue import Mark, Positions
-from pipeline.tables.session import compile_or_interpret
+from pipeline.tables.session import compile_or_interpret, prefer
 from pipeline.tables.take_in import take_in
 
 JOB = "drain"
@@ -54,8 +54,8 @@ once for all of them: that costs what waits, not what is sent."""
 GOES_ON_SECONDS: Final = 30.0
 """A tick that has sent for longer begins no further slice: what was queued meanwhile is looked at
 between ticks."""
-COMPRESSED: Final = "spark.sql.inMemoryColumnarStorage.compressed"
-"""Whether Spark tries to compress what it keeps: in vain with what is encrypted."""
+AS_IT_IS: Final = {"spark.sql.inMemoryColumnarStorage.compressed": "false"}
+"""Spark would try to compress what it keeps: in vain with what is encrypted."""
 KEPT_FOR: Final = "kept_for"
 """Which tick's rows are kept: Spark would take those of another that were left behind for them."""
 
@@ -206,9 +206,8 @@ class Drain:
             yield lambda place: rows.where(F.col(SLICE) == place)
             return
         rows = rows.withColumn(KEPT_FOR, F.lit(uuid4().hex))
+        prefer(rows.sparkSession, AS_IT_IS)
         try:
-            with suppress(PySparkException):
-                rows.sparkSession.conf.set(COMPRESSED, "false")
             with suppress(PySparkException):
                 rows.persist(KEPT).count()
             yield lambda place: rows.where(F.col(SLICE) == place)

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -116,17 +116,20 @@ def active_session() -> SparkSession:
     session = SparkSession.builder.getOrCreate()
     for name, value in NEEDED.items():
         session.conf.set(name, value)
-    for name, value in FASTER.items():
-        with contextlib.suppress(PySparkException):
-            session.conf.set(name, value)
+    prefer(session, FASTER)
     return session
+
+
+def prefer(spark: SparkSession, settings: Mapping[str, str]) -> None:
+    """Have this session go by *settings*; where a platform refuses one, it goes on as it is."""
+    for name, value in settings.items():
+        with contextlib.suppress(PySparkException):
+            spark.conf.set(name, value)
 
 
 def compile_or_interpret(spark: SparkSession, rows: int) -> None:
     """Have this session, a stream's own, run its next queries as is faster for so many rows."""
-    for name, value in (_COMPILED if rows >= COMPILED_FROM else _INTERPRETED).items():
-        with contextlib.suppress(PySparkException):  # a platform may refuse it: it goes on as it is
-            spark.conf.set(name, value)
+    prefer(spark, _COMPILED if rows >= COMPILED_FROM else _INTERPRETED)
 
 
 @contextlib.contextmanager
